@@ -1,0 +1,154 @@
+"""Audio files in and out, through libsndfile: the only module that names `soundfile`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from soundwright.audio.containers import missing_bytes
+from soundwright.core.errors import BadInput
+from soundwright.runs import atomic
+
+#: Files are read in pieces of this many samples per channel, so memory does not follow their length.
+_PIECE = 1 << 18
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """What the header of an audio file says.
+
+    Attributes:
+        sample_rate: Hz.
+        channels: number of channels.
+        num_samples: samples per channel.
+        subtype: libsndfile's name of the sample format, e.g. `PCM_16`.
+    """
+
+    sample_rate: int
+    channels: int
+    num_samples: int
+    subtype: str
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.num_samples / self.sample_rate
+
+
+def probe(path: Path) -> AudioInfo:
+    """Reads the header of an audio file.
+
+    Raises:
+        BadInput: the file is missing, or no format that libsndfile reads.
+    """
+    try:
+        info = soundfile.info(str(path))
+    except soundfile.LibsndfileError as error:
+        raise _unreadable(path, error) from error
+    return AudioInfo(info.samplerate, info.channels, info.frames, info.subtype)
+
+
+def audio_extensions() -> tuple[str, ...]:
+    """File endings of the formats that the installed libsndfile reads and that name themselves in their header."""
+    known = {"wav", "flac", "ogg", "oga", "opus", "mp3", "aif", "aiff", "aifc", "au", "snd", "caf", "w64", "rf64"}
+    available = {name.lower() for name in soundfile.available_formats()}
+    return tuple(sorted(known - ({"mp3"} if "mp3" not in available else set())))
+
+
+def read_pieces(path: Path) -> Iterator[NDArray[np.float32]]:
+    """Yields a file as pieces `[n, C]` float32 at its own sample rate.
+
+    Raises:
+        BadInput: the file is empty, unreadable, or ends before its header says.
+    """
+    try:
+        with soundfile.SoundFile(str(path)) as file:
+            _require_whole(path, file.frames)
+            total = 0
+            while len(piece := file.read(_PIECE, dtype="float32", always_2d=True)):
+                total += len(piece)
+                yield piece
+            # For compressed streams the header's count may be an estimate; only FLAC states it exactly.
+            if file.format == "FLAC" and total < file.frames:
+                raise _truncated(path, f"{total} of {file.frames} samples")
+    except soundfile.LibsndfileError as error:
+        raise _unreadable(path, error) from error
+
+
+def read_audio(path: Path, *, sample_rate: int | None = None, mono: bool = False) -> NDArray[np.float32]:
+    """Reads a whole file.
+
+    Args:
+        path: any format that libsndfile reads.
+        sample_rate: resample to this rate in Hz; by default the file's own.
+        mono: mix the channels to their mean.
+
+    Returns:
+        Float32 `[N]` if `mono`, else `[C, N]`.
+
+    Raises:
+        BadInput: as `read_pieces`, or a sample is NaN or infinite.
+    """
+    source_rate = probe(path).sample_rate
+    pieces = [mix_to_mono(piece)[:, None] if mono else piece for piece in read_pieces(path)]
+    audio = np.concatenate(pieces)
+    if not np.isfinite(audio).all():
+        raise BadInput("has samples that are NaN or infinite", path=path, remedy="repair or leave out the file")
+    if sample_rate is not None and sample_rate != source_rate:
+        audio = soxr.resample(audio, source_rate, sample_rate)
+    return np.ascontiguousarray(audio[:, 0] if mono else audio.T, dtype=np.float32)
+
+
+def mix_to_mono(piece: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The mean of the channels of `[n, C]`, as `[n]`."""
+    channels = piece.shape[1]
+    if channels == 1:
+        return piece[:, 0]
+    # Column by column: `piece.mean(1)` reduces over a short last axis and costs three times the resampler.
+    mixed = piece[:, 0] + piece[:, 1]
+    for channel in range(2, channels):
+        mixed += piece[:, channel]
+    mixed *= np.float32(1.0 / channels)
+    return mixed
+
+
+def write_wav(path: Path, samples: NDArray[np.float32], sample_rate: int, *, subtype: str = "PCM_16") -> None:
+    """Writes `[N]` or `[C, N]` as a WAV file, atomically; full scale is 1.0 and what exceeds it is clipped.
+
+    Args:
+        path: the file; its folder is made if missing.
+        samples: float32.
+        sample_rate: Hz.
+        subtype: `PCM_16`, `PCM_24` or `FLOAT`.
+    """
+    data = samples.T
+    if subtype == "PCM_16":
+        data = np.clip(np.rint(data * np.float32(32767.0)), -32768, 32767).astype(np.int16)
+    with atomic.atomic_path(path) as temporary:
+        soundfile.write(str(temporary), data, sample_rate, subtype=subtype, format="WAV")
+
+
+def _require_whole(path: Path, num_samples: int) -> None:
+    if num_samples == 0:
+        raise BadInput("holds no samples", path=path, remedy="leave out the file")
+    missing = missing_bytes(path)
+    if missing:
+        raise _truncated(path, f"{missing} bytes of its sound data are missing")
+
+
+def _truncated(path: Path, found: str) -> BadInput:
+    return BadInput(f"is cut short: {found}", path=path, remedy="get the whole file, or leave it out")
+
+
+def _unreadable(path: Path, error: soundfile.LibsndfileError) -> BadInput:
+    return BadInput(
+        f"cannot be read as audio: {error.error_string.strip().rstrip('.')}",
+        path=path,
+        remedy="check that it is a whole audio file (libsndfile reads wav, flac, ogg, mp3, aiff ...)",
+    )

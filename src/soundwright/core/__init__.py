@@ -1,0 +1,1 @@
+"""Errors, units, devices and plug-ins: what everything else stands on."""

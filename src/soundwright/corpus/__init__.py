@@ -1,0 +1,1 @@
+"""Gets recordings and makes them regular."""

@@ -1,0 +1,191 @@
+"""Step 1 of document 002: recordings of any kind -> one sample rate, mono, one loudness.
+
+The loudest 250 ms of each file is brought to the same RMS. Loudness then no longer tells recordings apart, so a model
+trained on them does not spend its capacity on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soundwright.core.errors import BadInput, UsageError
+from soundwright.core.units import amplitude_from_db, db_from_amplitude, samples_from_seconds
+from soundwright.runs.discover import find_files
+from soundwright.runs.engine import run_step
+from soundwright.runs.options import RunOptions
+from soundwright.runs.step import Done, Item, OneByOne
+from soundwright.runs.summary import RunSummary
+
+#: A file whose loudest window lies below this is silent: at 16 bit it holds little but rounding noise.
+SILENT_DB = -80.0
+#: Channels cancel when their mix lies this far below the louder of them.
+CANCEL_DB = -40.0
+#: Peak of a file whose gain was limited: a hair under full scale.
+PEAK_DB = -0.1
+
+OnClip = Literal["scale", "clip", "error"]
+Mono = Literal["mix", "left", "right"]
+
+
+def normalize(
+    input: Path,
+    output: Path,
+    *,
+    target_rms: float = 0.1,
+    window_ms: float = 250.0,
+    sample_rate: int = 24_000,
+    extensions: Sequence[str] | None = None,
+    on_clip: OnClip = "scale",
+    mono: Mono = "mix",
+    overwrite: bool = False,
+    options: RunOptions = RunOptions(),
+) -> RunSummary:
+    """Brings recordings to one sample rate, mono, and the same loudness of their loudest moment.
+
+    Every file below INPUT becomes a 16-bit WAV at the same relative path below OUTPUT. Files that are silent, whose
+    channels cancel, that are shorter than the window, cut short, unreadable, or hold NaN are reported and give no
+    output. When settings differ from an earlier run, its files are done again.
+
+    Args:
+        input: Folder of recordings, searched with its subfolders.
+        output: Folder for the WAV files.
+        target_rms: RMS of the loudest window afterwards; full scale is 1.0.
+        window_ms: Length of the sliding window in milliseconds.
+        sample_rate: Sample rate of the output in Hz.
+        extensions: File endings to look for, upper or lower case. Default: all that libsndfile reads.
+        on_clip: What to do where the gain would exceed full scale: use less gain (scale), cut the peaks off (clip),
+            or report the file and give no output (error).
+        mono: Mix all channels, or take the left or right one.
+        overwrite: Do every file again, and replace files in OUTPUT that were not made by this command.
+        options: Workers and shards.
+
+    Returns:
+        Counts, warnings and failures; each done item's `info` has its gain and levels.
+
+    Raises:
+        UsageError: INPUT is no folder or holds no such file, OUTPUT is INPUT, or a number is out of range.
+    """
+    from soundwright.audio.files import audio_extensions
+
+    for name, value in {"--target-rms": target_rms, "--window-ms": window_ms, "--sample-rate": sample_rate}.items():
+        if value <= 0:
+            raise UsageError(f"{name} {value:g}", remedy="give a number above 0")
+    if output.resolve() == input.resolve():
+        raise UsageError("input and output are the same folder", path=output, remedy="choose another output folder")
+    found = find_files(input, extensions or audio_extensions(), exclude=[output])
+    step = Normalize(output, target_rms, window_ms, sample_rate, on_clip, mono)
+    return run_step(step, found, output, options, overwrite=overwrite)
+
+
+@dataclass(frozen=True)
+class Normalize(OneByOne[None]):
+    """The folder step behind `normalize`."""
+
+    name: ClassVar[str] = "normalize"
+
+    output: Path
+    target_rms: float
+    window_ms: float
+    sample_rate: int
+    on_clip: OnClip
+    mono: Mono
+
+    def settings(self) -> dict[str, Any]:
+        """All fields but the folder."""
+        return {key: value for key, value in asdict(self).items() if key != "output"}
+
+    def outputs(self, item: Item) -> tuple[str, ...]:
+        """The same relative path, ending in `.wav`."""
+        return (str(PurePosixPath(item.key).with_suffix(".wav")),)
+
+    def setup(self) -> None:
+        """Nothing to load."""
+
+    def run_one(self, state: None, item: Item) -> Done:
+        """Reads, mixes, resamples, measures, scales and writes one file."""
+        from soundwright.audio.files import write_wav
+
+        path = item.inputs[0]
+        samples, loudest_channel = read_mono(path, self.sample_rate, self.mono)
+        rms = self._measure(path, samples, loudest_channel)
+        gain, warnings = self._gain(path, rms, float(np.abs(samples).max()))
+        (name,) = self.outputs(item)
+        write_wav(self.output / name, samples * np.float32(gain), self.sample_rate)
+        info = {
+            "gain_db": round(float(db_from_amplitude(gain)), 3),
+            "rms_before_db": round(float(db_from_amplitude(rms)), 3),
+            "num_samples": len(samples),
+        }
+        return Done((name,), info, warnings)
+
+    def _measure(self, path: Path, samples: NDArray[np.float32], loudest_channel: float) -> float:
+        """RMS of the loudest window; refuses what has no loudness to normalise."""
+        from soundwright.audio.loudness import peak_windowed_rms
+
+        window = samples_from_seconds(self.window_ms / 1000, self.sample_rate)
+        if len(samples) < window:
+            raise BadInput(
+                f"is too short: {1000 * len(samples) / self.sample_rate:.4g} ms, the window is {self.window_ms:g} ms",
+                path=path,
+                remedy="leave it out, or give a smaller --window-ms",
+            )
+        rms = peak_windowed_rms(samples, window)
+        if not np.isfinite(rms):
+            raise BadInput("has samples that are NaN or infinite", path=path, remedy="repair or leave out the file")
+        if rms < loudest_channel * amplitude_from_db(CANCEL_DB):
+            raise BadInput("its channels cancel when mixed (anti-phase)", path=path, remedy="give --mono left")
+        if rms < amplitude_from_db(SILENT_DB):
+            raise BadInput(
+                f"is silent: its loudest {self.window_ms:g} ms lie at {db_from_amplitude(rms):.0f} dB",
+                path=path,
+                remedy="leave it out",
+            )
+        return rms
+
+    def _gain(self, path: Path, rms: float, peak: float) -> tuple[float, tuple[str, ...]]:
+        """The gain to apply and what the user should know of it."""
+        gain = self.target_rms / rms
+        if gain * peak <= 1.0:
+            return gain, ()
+        excess = f"peaks would exceed full scale by {db_from_amplitude(gain * peak):.1f} dB"
+        if self.on_clip == "error":
+            raise BadInput(excess, path=path, remedy="give a lower --target-rms, or --on-clip scale")
+        if self.on_clip == "clip":
+            return gain, (f"{excess}; cut off",)
+        limited = amplitude_from_db(PEAK_DB) / peak
+        return limited, (f"{excess}; RMS is {rms * limited:.3g} instead of {self.target_rms:g}",)
+
+
+def read_mono(path: Path, sample_rate: int, mono: Mono) -> tuple[NDArray[np.float32], float]:
+    """Reads a file piece by piece into mono at another rate; only the result is held in memory.
+
+    Returns:
+        The samples `[N]`, and the RMS of the loudest channel in its loudest piece (to tell silence from cancelling).
+    """
+    import soxr
+
+    from soundwright.audio.files import mix_to_mono, probe, read_pieces
+
+    source_rate = probe(path).sample_rate
+    stream = None
+    if source_rate != sample_rate:
+        stream = soxr.ResampleStream(source_rate, sample_rate, 1, dtype="float32")
+    parts: list[NDArray[np.float32]] = []
+    loudest = 0.0
+    for piece in read_pieces(path):
+        if mono == "mix" and piece.shape[1] > 1:
+            energy = np.einsum("nc,nc->c", piece, piece)
+            loudest = max(loudest, float(np.sqrt(energy.max() / len(piece))))
+            part = mix_to_mono(piece)
+        else:
+            part = piece[:, min(int(mono == "right"), piece.shape[1] - 1)]
+        parts.append(stream.resample_chunk(part) if stream else part)
+    if stream:
+        parts.append(stream.resample_chunk(np.zeros(0, np.float32), last=True))
+    return np.concatenate(parts), loudest

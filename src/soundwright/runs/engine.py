@@ -1,0 +1,246 @@
+"""Runs a folder step: resume, shards, worker processes, failures, records. Knows nothing of audio.
+
+The state of a step lives in `OUT/.soundwright/<step>/`:
+
+    done.jsonl       the ledger: what is done, with which settings, from and to which content
+    failures.jsonl   the items of the latest run that failed, each with path, message and remedy
+    run.json         the latest run: command, settings, versions, counts, digests, durations
+    lock             held while a run is going on: two runs of one step never work in one folder
+
+With shards each shard has its own files (`done-0-of-2.jsonl` ...), and each reads all ledgers.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from soundwright.core.errors import BadInput, SoundwrightError, UsageError, show_path
+from soundwright.runs import atomic, record
+from soundwright.runs.discover import STATE_FOLDER, Found
+from soundwright.runs.events import Ended, ItemDone, ItemFailed, Note, Started, emit
+from soundwright.runs.interrupt import Interrupt, catch_interrupts
+from soundwright.runs.ledger import Entry, Ledger
+from soundwright.runs.locks import lock
+from soundwright.runs.options import RunOptions
+from soundwright.runs.step import Item, Step
+from soundwright.runs.summary import RunSummary
+from soundwright.runs.workers import Batch, InternalError, run_here, run_in_workers
+
+
+def run_step(
+    step: Step[Any],
+    found: Found,
+    output: Path,
+    options: RunOptions | None = None,
+    *,
+    overwrite: bool = False,
+    tolerate_failures: bool = False,
+    seeds: dict[str, int] | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> RunSummary:
+    """Brings every item of a step to the state "done", and says what could not be done.
+
+    Items that are done, by content of inputs and outputs and by settings, are not done again. The same call after a
+    kill at any moment gives the outputs of an undisturbed run.
+
+    Args:
+        step: what to do.
+        found: the items, and the problems met while looking for them, which count as failures.
+        output: the folder for the outputs and the state; made if missing.
+        options: workers and shards.
+        overwrite: do every item again, and replace files that this step did not write.
+        tolerate_failures: failures do not make the exit code 1.
+        seeds: for the record.
+        cancel: asked often; when it turns true, the items in hand are finished and no more begun.
+
+    Raises:
+        UsageError: the folder cannot be written, another run works in it, or it was made with other settings and
+            the step does not mix settings.
+        SoundwrightError: the step could not be set up, or the disk is full.
+    """
+    began = time.monotonic()
+    options = options or RunOptions()
+    state = output / STATE_FOLDER / step.name
+    try:
+        resuming = state.is_dir()
+        state.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"cannot be written: {error.strerror}", path=output, remedy="choose another output folder"
+        ) from error
+    suffix = options.shard_suffix
+    summary = RunSummary(step.name, output, state / f"failures{suffix}.jsonl", tolerate_failures=tolerate_failures)
+    with lock(state / f"lock{suffix}"), catch_interrupts() as interrupt:
+        if resuming and not options.shard_count:
+            atomic.remove_leftovers(output)
+        with closing(Ledger(state, suffix)) as ledger:
+            work = _Work(step, found, output, options, ledger, overwrite)
+            about = record.describe(step.name, step.settings(), seeds)
+            atomic.write_json(state / f"run{suffix}.json", about)
+            work.run(summary, lambda: interrupt.requested or bool(cancel and cancel()), interrupt)
+            summary.duration_s = time.monotonic() - began
+            about.update(summary.facts(), duration_s=round(summary.duration_s, 3), inputs=work.input_facts())
+            atomic.write_json(state / f"run{suffix}.json", about)
+    emit(Ended(step.name, summary.status, summary.duration_s))
+    return summary
+
+
+class _Work:
+    """One call of `run_step`: which items are pending, and what comes of them."""
+
+    def __init__(
+        self, step: Step[Any], found: Found, output: Path, options: RunOptions, ledger: Ledger, overwrite: bool
+    ) -> None:
+        self.step, self.found, self.output, self.options = step, found, output, options
+        self.ledger, self.overwrite = ledger, overwrite
+        self.digest = step.settings_digest()
+        self.mine = [item for item in found.items if options.in_shard(item.key)]
+
+    def run(self, summary: RunSummary, stop: Callable[[], bool], interrupt: Interrupt) -> None:
+        """Does what is pending, reduces, and fills the summary."""
+        if not self.overwrite and self.step.when_settings_differ == "error":
+            self._refuse_other_settings()
+        clashing = self._clashes()
+        before = [] if self.overwrite else [item for item in self.mine if self._is_done(item)]
+        done_before = {item.key for item in before}
+        candidates = [item for item in self.mine if item.key not in done_before and item.key not in clashing]
+        foreign = {item.key: error for item in candidates if (error := self._foreign(item))}
+        pending = [item for item in candidates if item.key not in foreign]
+        num_workers = self.options.workers_for(-(-len(pending) // self.step.batch_size))
+
+        emit(Started(self.step.name, len(self.mine), len(before), num_workers))
+        summary.total, summary.skipped = len(self.mine), len(before)
+        for note in (*self.found.notes, *self._orphans()):
+            summary.notes.append(note)
+            emit(Note(note))
+        self.ledger.note_settings(self.digest, self.step.settings())
+        with open(summary.failures_path, "w", encoding="utf-8") as file:
+
+            def fail(key: str, error: SoundwrightError) -> None:
+                summary.failures.append((key, error))
+                file.write(json.dumps(_failure(key, error)) + "\n")
+                file.flush()
+                emit(ItemFailed(key, error))
+
+            for error in self.found.problems:
+                fail(str(error.path), error)
+            for item in self.mine:
+                if refusal := clashing.get(item.key) or foreign.get(item.key):
+                    fail(item.key, refusal)
+            for item in before:
+                for warning in self.ledger.entries[item.key].warnings:
+                    summary.warnings.append((item.key, warning))
+            for batch, results in self._execute(pending, num_workers, stop):
+                for item, result in zip(batch, results, strict=True):
+                    if isinstance(result, Entry):
+                        self.ledger.note_done(result)
+                        summary.done += 1
+                        summary.warnings += [(item.key, warning) for warning in result.warnings]
+                        emit(ItemDone(item.key, result.warnings))
+                    else:
+                        fail(item.key, result)
+        if stop() and summary.done + summary.skipped + len(summary.failures) < len(self.mine):
+            summary.status = "interrupted" if interrupt.requested else "cancelled"
+        else:
+            summary.status = "finished"
+            self._reduce()
+
+    def input_facts(self) -> dict[str, Any]:
+        """Count and joint digest of the inputs of all done items of this shard."""
+        entries = [self.ledger.entries[item.key] for item in self.mine if item.key in self.ledger.entries]
+        digests = (mark.sha256 for entry in entries for mark in entry.inputs)
+        return {"count": len(self.mine), "sha256": record.digest_of(digests)}
+
+    def _execute(
+        self, pending: Sequence[Item], num_workers: int, stop: Callable[[], bool]
+    ) -> Iterator[tuple[Batch, list[Entry | SoundwrightError]]]:
+        size = self.step.batch_size
+        batches = [pending[i : i + size] for i in range(0, len(pending), size)]
+
+        def begin(batch: Batch) -> None:
+            self.ledger.note_begun(item.key for item in batch)
+
+        if not batches:
+            return iter(())
+        if num_workers == 1:
+            return run_here(self.step, batches, self.output, begin, stop)
+        return run_in_workers(self.step, batches, self.output, begin, stop, num_workers)
+
+    def _reduce(self) -> None:
+        # Under one lock for all shards: the last to come in has read every ledger.
+        with lock(self.ledger.path.parent / "lock-reduce", wait=True):
+            self.ledger.reread()
+            entries = (self.ledger.entries.get(item.key) for item in self.found.items)
+            self.step.reduce([entry.finished() for entry in entries if entry and entry.settings == self.digest])
+
+    def _is_done(self, item: Item) -> bool:
+        entry = self.ledger.entries.get(item.key)
+        return entry is not None and entry.settings == self.digest and entry.holds(item, self.output)
+
+    def _clashes(self) -> dict[str, SoundwrightError]:
+        """Items that share an output with another item: none of them is done."""
+        makers: dict[str, list[Item]] = defaultdict(list)
+        for item in self.found.items:
+            for name in self.step.outputs(item):
+                makers[name].append(item)
+        clashes: dict[str, SoundwrightError] = {}
+        for name, items in makers.items():
+            for item in items if len(items) > 1 else ():
+                others = ", ".join(show_path(other.key) for other in items if other is not item)
+                clashes[item.key] = BadInput(
+                    f"would give the same output {show_path(name)} as {others}",
+                    path=item.inputs[0],
+                    remedy="rename one of them, or choose with --extensions",
+                )
+        return clashes
+
+    def _foreign(self, item: Item) -> SoundwrightError | None:
+        """Why an item may not be done: a file stands at its output that this step has never begun to write."""
+        if self.overwrite or self.step.replaces or item.key in self.ledger.begun:
+            return None
+        for name in self.step.outputs(item):
+            path = self.output / name
+            if path.exists():
+                return BadInput(
+                    "exists already and was not written by this step", path=path, remedy="move it, or give --overwrite"
+                )
+        return None
+
+    def _refuse_other_settings(self) -> None:
+        current = {item.key for item in self.found.items}
+        others = {e.settings for e in self.ledger.entries.values() if e.key in current} - {self.digest}
+        values = self.step.settings()
+        for digest in sorted(others):
+            recorded = self.ledger.settings.get(digest, {})
+            changed = sorted(key for key in {*recorded, *values} if recorded.get(key) != values.get(key))
+            texts = [f"{key}={recorded.get(key)} (now {values.get(key)})" for key in changed]
+            difference = ", ".join(texts) or "an older version of this step"
+            raise UsageError(
+                f"was made with other settings: {difference}",
+                path=self.output,
+                remedy="give --overwrite to make everything again, or choose another output folder",
+            )
+
+    def _orphans(self) -> list[str]:
+        current = {item.key for item in self.found.items}
+        gone = [
+            name
+            for entry in self.ledger.entries.values()
+            if entry.key not in current
+            for name, _ in entry.outputs
+            if (self.output / name).exists()
+        ]
+        return [f"orphan: {show_path(self.output / name)}: its input is gone -> delete it if unwanted" for name in gone]
+
+
+def _failure(key: str, error: SoundwrightError) -> dict[str, Any]:
+    line = {"key": key, "path": str(error.path), "message": error.message, "remedy": error.remedy}
+    if isinstance(error, InternalError):
+        line["traceback"] = error.traceback
+    return line

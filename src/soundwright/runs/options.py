@@ -1,0 +1,60 @@
+"""The options that every folder step has."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+
+from cyclopts import Parameter
+
+from soundwright.core.errors import UsageError
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class RunOptions:
+    """How a folder step is spread over processes and machines; it never changes an output.
+
+    Attributes:
+        workers: Worker processes, one thread each. Default: one per core, no more than there is work for.
+        shard_index: Do only this part of the items, counted from 0; needs --shard-count.
+        shard_count: Into how many parts the items are divided, by a hash of their relative path.
+    """
+
+    workers: int | None = None
+    shard_index: int | None = None
+    shard_count: int | None = None
+
+    def __post_init__(self) -> None:
+        """Checks that the options go together."""
+        if (self.shard_index is None) != (self.shard_count is None):
+            given, missing = "--shard-index", "--shard-count"
+            if self.shard_index is None:
+                given, missing = missing, given
+            raise UsageError(f"{given} without {missing} would do every item", remedy=f"give {missing} too")
+        if self.shard_index is not None and self.shard_count is not None:
+            if not 0 <= self.shard_index < self.shard_count:
+                raise UsageError(
+                    f"--shard-index {self.shard_index} is not in 0 .. {self.shard_count - 1}",
+                    remedy="shards are counted from 0",
+                )
+        if self.workers is not None and self.workers < 1:
+            raise UsageError(f"--workers {self.workers}", remedy="give at least 1")
+
+    @property
+    def shard_suffix(self) -> str:
+        """What tells this shard's state files from another's; empty without shards."""
+        return "" if self.shard_count is None else f"-{self.shard_index}-of-{self.shard_count}"
+
+    def in_shard(self, key: str) -> bool:
+        """Whether this shard does the item. Depends on nothing but the key and the number of shards."""
+        if self.shard_count is None:
+            return True
+        digest = hashlib.sha1(key.encode("utf-8", "surrogateescape")).hexdigest()
+        return int(digest[:8], 16) % self.shard_count == self.shard_index
+
+    def workers_for(self, num_items: int) -> int:
+        """The number of worker processes for so many pending items; 1 means in this process."""
+        wanted = self.workers if self.workers is not None else (os.cpu_count() or 1)
+        return max(1, min(wanted, num_items))
