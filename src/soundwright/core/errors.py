@@ -26,7 +26,7 @@ class SoundwrightError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         # Exceptions with keyword-only arguments do not survive pickling by themselves, and workers send errors home.
-        return _rebuild, (type(self), self.message, self.path, self.remedy)
+        return _rebuild, (type(self), self.message, self.path, self.remedy), self.__dict__
 
     def __str__(self) -> str:
         where = "" if self.path is None else f"{show_path(self.path)}: "
@@ -46,18 +46,14 @@ class MissingExtra(UsageError):
     """An optional dependency is not installed; the remedy names the `pip install` line."""
 
 
-def _rebuild(
-    kind: type[SoundwrightError], message: str, path: Path | None, remedy: str | None
-) -> SoundwrightError:
+def _rebuild(kind: type[SoundwrightError], message: str, path: Path | None, remedy: str | None) -> SoundwrightError:
     return kind(message, path=path, remedy=remedy)
 
 
 def show_path(path: Path | str) -> str:
-    """A path as one printable line: control characters and undecodable bytes are escaped, the rest stays readable.
+    r"""A path as one printable line: control characters and undecodable bytes are escaped, the rest stays readable.
 
-    >>> show_path("a\\nb.wav")
-    'a\\\\nb.wav'
+    >>> show_path("a\nb.wav")
+    'a\\nb.wav'
     """
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(path)
-    )
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(path))

@@ -40,4 +40,5 @@ def amplitude_from_db(level_db: float) -> float:
 def db_from_amplitude(amplitude: ArrayLike) -> NDArray[np.float64]:
     """Level in dB of a linear amplitude (full scale 1.0 is 0 dB), not below `SILENCE_DB`."""
     floor = 10.0 ** (SILENCE_DB / 20.0)
-    return 20.0 * np.log10(np.maximum(np.asarray(amplitude, dtype=np.float64), floor))
+    level_db: NDArray[np.float64] = 20.0 * np.log10(np.maximum(np.asarray(amplitude, dtype=np.float64), floor))
+    return level_db

@@ -44,6 +44,7 @@ def normalize(
     on_clip: OnClip = "scale",
     mono: Mono = "mix",
     overwrite: bool = False,
+    recursive: bool = True,
     options: RunOptions = RunOptions(),
 ) -> RunSummary:
     """Brings recordings to one sample rate, mono, and the same loudness of their loudest moment.
@@ -63,6 +64,7 @@ def normalize(
             or report the file and give no output (error).
         mono: Mix all channels, or take the left or right one.
         overwrite: Do every file again, and replace files in OUTPUT that were not made by this command.
+        recursive: Accepted for the sake of old scripts; subfolders are always searched.
         options: Workers and shards.
 
     Returns:
@@ -73,7 +75,11 @@ def normalize(
     """
     from soundwright.audio.files import audio_extensions
 
-    for name, value in {"--target-rms": target_rms, "--window-ms": window_ms, "--sample-rate": sample_rate}.items():
+    for name, value in {
+        "--target-rms": target_rms,
+        "--window-ms": window_ms,
+        "--sample-rate": sample_rate,
+    }.items():
         if value <= 0:
             raise UsageError(f"{name} {value:g}", remedy="give a number above 0")
     if output.resolve() == input.resolve():
@@ -112,11 +118,12 @@ class Normalize(OneByOne[None]):
         from soundwright.audio.files import write_wav
 
         path = item.inputs[0]
-        samples, loudest_channel = read_mono(path, self.sample_rate, self.mono)
-        rms = self._measure(path, samples, loudest_channel)
-        gain, warnings = self._gain(path, rms, float(np.abs(samples).max()))
+        samples = read_mono(path, self.sample_rate, self.mono)
+        rms = self._measure(path, samples)
+        gain, warnings = self._gain(path, rms, float(max(samples.max(), -samples.min())))
         (name,) = self.outputs(item)
-        write_wav(self.output / name, samples * np.float32(gain), self.sample_rate)
+        samples *= np.float32(gain)
+        write_wav(self.output / name, samples, self.sample_rate)
         info = {
             "gain_db": round(float(db_from_amplitude(gain)), 3),
             "rms_before_db": round(float(db_from_amplitude(rms)), 3),
@@ -124,7 +131,7 @@ class Normalize(OneByOne[None]):
         }
         return Done((name,), info, warnings)
 
-    def _measure(self, path: Path, samples: NDArray[np.float32], loudest_channel: float) -> float:
+    def _measure(self, path: Path, samples: NDArray[np.float32]) -> float:
         """RMS of the loudest window; refuses what has no loudness to normalise."""
         from soundwright.audio.loudness import peak_windowed_rms
 
@@ -138,7 +145,7 @@ class Normalize(OneByOne[None]):
         rms = peak_windowed_rms(samples, window)
         if not np.isfinite(rms):
             raise BadInput("has samples that are NaN or infinite", path=path, remedy="repair or leave out the file")
-        if rms < loudest_channel * amplitude_from_db(CANCEL_DB):
+        if self.mono == "mix" and channels_cancel(path, rms):
             raise BadInput("its channels cancel when mixed (anti-phase)", path=path, remedy="give --mono left")
         if rms < amplitude_from_db(SILENT_DB):
             raise BadInput(
@@ -162,30 +169,35 @@ class Normalize(OneByOne[None]):
         return limited, (f"{excess}; RMS is {rms * limited:.3g} instead of {self.target_rms:g}",)
 
 
-def read_mono(path: Path, sample_rate: int, mono: Mono) -> tuple[NDArray[np.float32], float]:
-    """Reads a file piece by piece into mono at another rate; only the result is held in memory.
-
-    Returns:
-        The samples `[N]`, and the RMS of the loudest channel in its loudest piece (to tell silence from cancelling).
-    """
+def read_mono(path: Path, sample_rate: int, mono: Mono) -> NDArray[np.float32]:
+    """Reads a file piece by piece into mono `[N]` at another rate; only the result is held in memory."""
     import soxr
 
-    from soundwright.audio.files import mix_to_mono, probe, read_pieces
+    from soundwright.audio.files import mix_to_mono, open_audio
 
-    source_rate = probe(path).sample_rate
-    stream = None
-    if source_rate != sample_rate:
-        stream = soxr.ResampleStream(source_rate, sample_rate, 1, dtype="float32")
     parts: list[NDArray[np.float32]] = []
-    loudest = 0.0
-    for piece in read_pieces(path):
-        if mono == "mix" and piece.shape[1] > 1:
-            energy = np.einsum("nc,nc->c", piece, piece)
-            loudest = max(loudest, float(np.sqrt(energy.max() / len(piece))))
-            part = mix_to_mono(piece)
-        else:
-            part = piece[:, min(int(mono == "right"), piece.shape[1] - 1)]
-        parts.append(stream.resample_chunk(part) if stream else part)
-    if stream:
-        parts.append(stream.resample_chunk(np.zeros(0, np.float32), last=True))
-    return np.concatenate(parts), loudest
+    with open_audio(path) as reader:
+        stream = None
+        if reader.info.sample_rate != sample_rate:
+            stream = soxr.ResampleStream(reader.info.sample_rate, sample_rate, 1, dtype="float32")
+        for piece in reader.pieces():
+            if mono == "mix":
+                part = mix_to_mono(piece)
+            else:
+                part = piece[:, min(int(mono == "right"), piece.shape[1] - 1)]
+            parts.append(stream.resample_chunk(part) if stream else part)
+        if stream:
+            parts.append(stream.resample_chunk(np.zeros(0, np.float32), last=True))
+    return np.concatenate(parts)
+
+
+def channels_cancel(path: Path, rms: float) -> bool:
+    """Whether a channel is far louder than `rms`, that of the mix. Reads the file again, if that is possible at all."""
+    from soundwright.audio.files import open_audio
+
+    limit = rms / amplitude_from_db(CANCEL_DB)
+    if limit >= 1.0:
+        return False
+    with open_audio(path) as reader:
+        energies = [np.square(piece, dtype=np.float64).mean(axis=0).max() for piece in reader.pieces()]
+    return bool(max(energies) > limit**2)

@@ -1,1 +1,1 @@
-"""The engine for folder steps, atomic files, run records, progress events, HTML report pages. Knows nothing of audio."""
+"""The engine for folder steps: atomic files, run records, progress events, report pages. Knows nothing of audio."""

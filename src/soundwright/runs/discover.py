@@ -76,7 +76,9 @@ def find_files(root: Path, extensions: Iterable[str], *, exclude: Iterable[Path]
     walk(os.fspath(root), "", frozenset())
     if not found.items and not found.problems:
         raise UsageError(
-            f"no file ends in {' or '.join(wanted)}", path=root, remedy="check the folder, or give --extensions"
+            f"no file ends in {' or '.join(wanted)}",
+            path=root,
+            remedy="check the folder, or give --extensions",
         )
     found.items.sort(key=lambda item: item.key)
     return found

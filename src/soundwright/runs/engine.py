@@ -95,7 +95,13 @@ class _Work:
     """One call of `run_step`: which items are pending, and what comes of them."""
 
     def __init__(
-        self, step: Step[Any], found: Found, output: Path, options: RunOptions, ledger: Ledger, overwrite: bool
+        self,
+        step: Step[Any],
+        found: Found,
+        output: Path,
+        options: RunOptions,
+        ledger: Ledger,
+        overwrite: bool,
     ) -> None:
         self.step, self.found, self.output, self.options = step, found, output, options
         self.ledger, self.overwrite = ledger, overwrite
@@ -208,7 +214,9 @@ class _Work:
             path = self.output / name
             if path.exists():
                 return BadInput(
-                    "exists already and was not written by this step", path=path, remedy="move it, or give --overwrite"
+                    "exists already and was not written by this step",
+                    path=path,
+                    remedy="move it, or give --overwrite",
                 )
         return None
 

@@ -13,7 +13,7 @@ from soundwright.runs.events import Ended, Event, ItemDone, ItemFailed, Note, St
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress, ProgressColumn, Task, TaskID
 
 #: Seconds between two plain progress lines.
 PLAIN_INTERVAL_S = 10.0
@@ -96,7 +96,7 @@ class _Bar:
             progress.TextColumn("{task.description}"),
             progress.BarColumn(),
             progress.MofNCompleteColumn(),
-            progress.TextColumn("{task.speed:.1f}/s" if False else ""),
+            _rate_column(),
             progress.TimeRemainingColumn(),
             console=self._console,
         )
@@ -108,6 +108,17 @@ class _Bar:
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
+
+
+def _rate_column() -> ProgressColumn:
+    from rich.progress import ProgressColumn
+    from rich.text import Text
+
+    class RateColumn(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text("" if task.speed is None else f"{task.speed:.1f}/s", style="progress.data.speed")
+
+    return RateColumn()
 
 
 def message(event: Event) -> str | None:

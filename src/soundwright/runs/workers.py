@@ -65,7 +65,9 @@ def _fingerprints(item: Item) -> tuple[Fingerprint, ...] | SoundwrightError:
         return tuple(Fingerprint.of(path) for path in item.inputs)
     except OSError as error:
         return SoundwrightError(
-            f"cannot be read: {error.strerror}", path=error.filename, remedy="check the file and its permissions"
+            f"cannot be read: {error.strerror}",
+            path=error.filename,
+            remedy="check the file and its permissions",
         )
 
 
@@ -80,7 +82,11 @@ def _internal(error: Exception, path: Path, text: str) -> InternalError:
 
 
 def run_here(
-    step: Step[Any], batches: Iterable[Batch], output: Path, begin: Callable[[Batch], None], stop: Callable[[], bool]
+    step: Step[Any],
+    batches: Iterable[Batch],
+    output: Path,
+    begin: Callable[[Batch], None],
+    stop: Callable[[], bool],
 ) -> Iterator[tuple[Batch, list[Result]]]:
     """Does the batches in this process."""
     state, digest = step.setup(), step.settings_digest()
@@ -105,9 +111,11 @@ def run_in_workers(
 
     Raises:
         SoundwrightError: `setup` failed in a worker.
-        OSError: a worker met a fault that concerns every item, such as a full disk.
+        OSError: a worker met a fault that concerns every item, such as a full disk. The other workers' batches in
+            hand are finished first.
     """
     queue = iter(batches)
+    fault: Exception | None = None
     workers: dict[Connection, _Worker] = {}
     try:
         with _one_thread_each():
@@ -116,7 +124,7 @@ def run_in_workers(
                 workers[worker.pipe] = worker
         idle = list(workers)
         while True:
-            while idle and not stop():
+            while idle and fault is None and not stop():
                 batch = next(queue, None)
                 if batch is None:
                     break
@@ -124,12 +132,17 @@ def run_in_workers(
                 workers[idle.pop()].give(batch)
             busy = [pipe for pipe, worker in workers.items() if worker.batch is not None]
             if not busy:
+                if fault is not None:
+                    raise fault
                 return
             # The time-out lets `stop` be noticed while every worker is busy with a long item.
             for pipe in wait(busy, timeout=0.2):
                 assert isinstance(pipe, Connection)
                 worker = workers[pipe]
                 batch, results = worker.take()
+                if isinstance(results, Exception):
+                    fault = results
+                    continue
                 if results is None:
                     results = [worker.obituary(item) for item in batch]
                     del workers[pipe]
@@ -152,7 +165,13 @@ class _Worker:
         self.pipe, child = context.Pipe()
         self.batch: Batch | None = None
         self._process: BaseProcess = context.Process(target=_work, args=(child, step, output), daemon=True)
-        self._process.start()
+        # Ctrl-C reaches the whole process group and the parent alone decides; a child that is just starting cannot
+        # ignore it yet, but it inherits the mask.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
         child.close()
 
     def give(self, batch: Batch) -> None:
@@ -162,17 +181,14 @@ class _Worker:
         except (BrokenPipeError, ConnectionResetError):
             pass  # it died before the batch reached it; `take` finds the closed pipe and tells
 
-    def take(self) -> tuple[Batch, list[Result] | None]:
-        """The finished batch and its results; None for the results when the worker has died over it."""
+    def take(self) -> tuple[Batch, list[Result] | Exception | None]:
+        """The batch in hand and its results, or the fault that ends the run, or None when the worker has died."""
         assert self.batch is not None
         batch, self.batch = self.batch, None
         try:
-            reply = self.pipe.recv()
+            return batch, self.pipe.recv()
         except (EOFError, ConnectionResetError):
             return batch, None
-        if isinstance(reply, Exception):
-            raise reply
-        return batch, reply
 
     def obituary(self, item: Item) -> SoundwrightError:
         self._process.join()
@@ -195,7 +211,8 @@ class _Worker:
 
 def _work(pipe: Connection, step: Step[Any], output: Path) -> None:
     """The life of a worker process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     threading.Thread(target=_die_with_parent, daemon=True).start()
     digest = step.settings_digest()
     state: Any = None

@@ -1,0 +1,60 @@
+# The two commands: `make demo` and `make test`. Each makes .venv when it is missing and installs what it needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO ?= demo
+
+.PHONY: help demo test test-full lint types format bench docs clean install
+
+help:
+	@echo "make demo       a small synthetic corpus through every step; opens on demo/report.html"
+	@echo "make test       the tests (about 4 minutes on 2 cores)"
+	@echo "make test-full  the longer proofs too"
+	@echo "make lint       ruff and import-linter"
+	@echo "make types      mypy, strict"
+	@echo "make bench      every performance claim, measured here"
+	@echo "make docs       writes the generated pages of docs/ anew"
+
+# What is pinned decides what is installed: the stamp is as new as the two files that say so.
+$(VENV)/installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[torch,pack,viz,test,lint]'
+	touch $@
+
+install: $(VENV)/installed
+
+demo: install
+	$(BIN)/soundwright demo --output $(DEMO)
+
+test: install
+	$(BIN)/lint-imports --cache-dir .import_linter_cache
+	$(BIN)/python -m pytest -m "not full"
+
+test-full: install
+	$(BIN)/lint-imports --cache-dir .import_linter_cache
+	$(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --cache-dir .import_linter_cache
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: install
+	$(BIN)/mypy
+
+bench: install
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'
+	for file in benchmarks/[a-z]*.py; do \
+	  case $$file in benchmarks/paired.py) continue;; esac; \
+	  echo; echo "== $$file"; $(BIN)/python $$file || exit 1; \
+	done
+
+docs: install
+	$(BIN)/python -m soundwright.recipes.cli_reference docs/cli.md
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,9 @@
+"""soundwright corpus: recordings become regular."""
+
+from cyclopts import App
+
+app = App(name="corpus", help="Get recordings and make them regular.")
+app.command(
+    "soundwright.corpus.normalize:normalize",
+    help="Brings recordings to one sample rate, mono, and the same loudness of their loudest moment.",
+)

@@ -1,0 +1,91 @@
+"""The root command, and what happens around every verb: progress, errors, exit codes."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from cyclopts import App, CycloptsError, Parameter
+
+import soundwright
+from soundwright.cli import codec, corpus, dataset
+from soundwright.core.errors import SoundwrightError, UsageError, show_path
+from soundwright.runs.progress import console_progress
+from soundwright.runs.summary import INTERRUPTED
+from soundwright.runs.workers import InternalError
+
+app = App(
+    name="soundwright",
+    help="Builds sound models from recordings. Every step is a plain command over plain files.",
+    version=soundwright.__version__,
+    exit_on_error=False,
+    print_error=True,
+    result_action="return_value",
+    # A list option takes all values up to the next option, and a switch has no --no- twin.
+    default_parameter=Parameter(consume_multiple=True, negative=()),
+)
+app.command("soundwright.recipes.demo:demo")
+app.command("soundwright.recipes.doctor:doctor")
+app.command(corpus.app)
+app.command(codec.app)
+
+app.command(dataset.app)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs a command line (by default this process's) and exits with its code."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs a command line.
+
+    Returns:
+        The exit code: 0 all good, 1 some items failed, 2 wrong usage, 130 interrupted.
+    """
+    try:
+        with console_progress():
+            result = app(list(arguments))
+        return show(result)
+    except CycloptsError:
+        return 2  # already printed, with the nearest valid option
+    except UsageError as error:
+        return _complain(error, 2)
+    except InternalError as error:
+        print(error.traceback, file=sys.stderr)
+        return _complain(error, 1)
+    except SoundwrightError as error:
+        return _complain(error, 1)
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output (head, less) has left: not an error, and nothing more can be said to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
+            raise
+        where = show_path(error.filename) if error.filename else "output folder"
+        print(
+            f"error: {where}: {error.strerror} -> mend it; the same command goes on from here",
+            file=sys.stderr,
+        )
+        return 1
+
+
+def show(result: Any) -> int:
+    """Prints what a verb returned and gives its exit code: results have `lines()` and `exit_code`."""
+    if result is None:
+        return 0
+    for line in result.lines():
+        print(line)
+    return int(result.exit_code)
+
+
+def _complain(error: SoundwrightError, code: int) -> int:
+    print(f"error: {error}", file=sys.stderr)
+    return code

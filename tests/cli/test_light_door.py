@@ -1,0 +1,42 @@
+"""The door is light: `--help` and the verb modules load no heavy library."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ["torch", "transformers", "datasets", "pyarrow", "scipy", "matplotlib", "pandas", "gradio"]
+VERBS = [
+    "soundwright.corpus.normalize",
+    "soundwright.codec.encode",
+    "soundwright.codec.decode",
+    "soundwright.codec.info",
+    "soundwright.codec.train",
+    "soundwright.sidecar.init",
+    "soundwright.sidecar.add",
+    "soundwright.sidecar.audit",
+    "soundwright.dataset.build",
+    "soundwright.dataset.info",
+    "soundwright.recipes.demo",
+    "soundwright.recipes.doctor",
+]
+
+
+def loaded_by(program: str) -> list[str]:
+    listing = f"import json, sys\n{program}\nprint(json.dumps([m for m in {HEAVY} if m in sys.modules]))"
+    output = subprocess.run([sys.executable, "-c", listing], check=True, capture_output=True, text=True).stdout
+    found: list[str] = json.loads(output.splitlines()[-1])
+    return found
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["corpus", "--help"], ["sidecar", "add", "--help"]])
+def test_help_loads_no_heavy_library(arguments: list[str]) -> None:
+    assert loaded_by(f"from soundwright.cli.main import run; run({arguments})") == []
+
+
+@pytest.mark.parametrize("module", VERBS)
+def test_verb_modules_load_no_heavy_library(module: str) -> None:
+    assert loaded_by(f"import {module}") == []
