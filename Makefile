@@ -54,7 +54,7 @@ bench: install
 	done
 
 docs: install
-	$(BIN)/python -m soundwright.recipes.cli_reference docs/cli.md
+	$(BIN)/python -m soundwright.cli.reference docs/cli.md
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
