@@ -64,7 +64,7 @@ def pluck(hz: float, bright: float, rng: np.random.Generator) -> NDArray[np.floa
         comb = abs(np.sin(np.pi * k * 0.21))  # plucked at about a fifth of its length
         decay = np.exp(-t * (0.8 + 0.25 * k * (1.5 - bright)))
         tone += comb * k ** -(1.6 - bright) * decay * np.sin(2 * np.pi * k * hz * t + rng.uniform(0, 0.1))
-    return tone * np.clip(np.minimum(t / 0.004, (DURATION_S - t) / 0.1), 0, 1)
+    return np.asarray(tone * np.clip(np.minimum(t / 0.004, (DURATION_S - t) / 0.1), 0, 1))
 
 
 def reed(hz: float, bright: float, rng: np.random.Generator) -> NDArray[np.float64]:
