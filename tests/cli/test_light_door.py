@@ -34,7 +34,7 @@ def loaded_by(program: str) -> list[str]:
 
 @pytest.mark.parametrize("arguments", [["--help"], ["corpus", "--help"], ["sidecar", "add", "--help"]])
 def test_help_loads_no_heavy_library(arguments: list[str]) -> None:
-    assert loaded_by(f"from soundwright.cli.main import run; run({arguments})") == []
+    assert loaded_by(f"from soundwright.cli.root import run; run({arguments})") == []
 
 
 @pytest.mark.parametrize("module", VERBS)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from cyclopts import App
 
-from soundwright.cli.main import app
+from soundwright.cli.root import app
 from soundwright.cli.reference import reference
 
 ROOT = Path(__file__).parents[2]

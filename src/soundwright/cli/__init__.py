@@ -1,5 +1,5 @@
 """The command line. Verbs are public functions elsewhere; here they get their names, and their results an exit code."""
 
-from soundwright.cli.main import app, main
+from soundwright.cli.root import app, main
 
 __all__ = ["app", "main"]

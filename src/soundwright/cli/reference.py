@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from soundwright.cli.main import app
+from soundwright.cli.root import app
 
 _HEAD = """<!-- Made by `make docs` from the functions' signatures and docstrings; a test fails when it is stale. -->
 

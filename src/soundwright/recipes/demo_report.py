@@ -86,10 +86,9 @@ def _clip(folder: Path, key: str) -> list[Block]:
     ]
 
 
-def _spectrogram(path: Path, title: str) -> Block:
-    header_rate = 24_000
-    samples = read_audio(path, sample_rate=header_rate, mono=True)
-    return Figure(pictures.spectrogram(samples, header_rate, title=title), alt=f"spectrogram of the {title} sound")
+def _spectrogram(path: Path, sample_rate: int, title: str) -> Block:
+    samples = read_audio(path, sample_rate=sample_rate, mono=True)
+    return Figure(pictures.spectrogram(samples, sample_rate, title=title), alt=f"spectrogram of the {title} sound")
 
 
 def _tokens(tokens: TokenFile) -> Block:

@@ -24,6 +24,7 @@ app = App(
     exit_on_error=False,
     print_error=True,
     result_action="return_value",
+    suppress_keyboard_interrupt=False,
     # A list option takes all values up to the next option, and a switch has no --no- twin.
     default_parameter=Parameter(consume_multiple=True, negative=()),
 )
