@@ -26,7 +26,9 @@ def verbs(group: App, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...],
     return found
 
 
-@pytest.mark.parametrize(("path", "command"), verbs(app), ids=lambda value: "-".join(value) if isinstance(value, tuple) else "")
+@pytest.mark.parametrize(
+    ("path", "command"), verbs(app), ids=lambda value: "-".join(value) if isinstance(value, tuple) else ""
+)
 def test_every_verb_and_every_option_is_documented(path: tuple[str, ...], command: App) -> None:
     function = command.default_command
     text = inspect.getdoc(function)

@@ -69,9 +69,7 @@ def test_extensions_take_several_values(recordings: Path, tmp_path: Path, capsys
         (KeyboardInterrupt(), 130, "stopped"),
     ],
 )
-def test_errors_become_one_line(
-    error: BaseException, code: int, told: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_errors_become_one_line(error: BaseException, code: int, told: str, capsys: pytest.CaptureFixture[str]) -> None:
     def fails() -> Iterator[str]:
         raise error
 
@@ -87,5 +85,7 @@ def test_errors_become_one_line(
 
 def test_python_m_and_the_console_script_are_the_same() -> None:
     by_module = subprocess.run([sys.executable, "-m", "soundwright", "--version"], capture_output=True, text=True)
-    by_script = subprocess.run([Path(sys.executable).parent / "soundwright", "--version"], capture_output=True, text=True)
+    by_script = subprocess.run(
+        [Path(sys.executable).parent / "soundwright", "--version"], capture_output=True, text=True
+    )
     assert by_module.stdout == by_script.stdout != ""

@@ -3,7 +3,7 @@
 from cyclopts import App
 
 app = App(name="codec", help="Turn audio into tokens and back; train codecs.")
-app.command("soundwright.codec.encode:encode")
-app.command("soundwright.codec.decode:decode")
-app.command("soundwright.codec.info:info")
-app.command("soundwright.codec.train:train")
+app.command("soundwright.codec.encode:encode", help="Turns recordings into token files.")
+app.command("soundwright.codec.decode:decode", help="Turns token files back into sound.")
+app.command("soundwright.codec.info:info", help="Says what a token file or a codec is.")
+app.command("soundwright.codec.train:train", help="Trains a codec on recordings.")

@@ -11,7 +11,7 @@ from typing import Any
 from cyclopts import App, CycloptsError, Parameter
 
 import soundwright
-from soundwright.cli import codec, corpus, dataset
+from soundwright.cli import codec, corpus, dataset, sidecar
 from soundwright.core.errors import SoundwrightError, UsageError, show_path
 from soundwright.runs.progress import console_progress
 from soundwright.runs.summary import INTERRUPTED
@@ -28,10 +28,11 @@ app = App(
     # A list option takes all values up to the next option, and a switch has no --no- twin.
     default_parameter=Parameter(consume_multiple=True, negative=()),
 )
-app.command("soundwright.recipes.demo:demo")
-app.command("soundwright.recipes.doctor:doctor")
+app.command("soundwright.recipes.demo:demo", help="Takes a small corpus through every step, with a page about it.")
+app.command("soundwright.recipes.doctor:doctor", help="Tells what is installed, what is missing, how to get it.")
 app.command(corpus.app)
 app.command(codec.app)
+app.command(sidecar.app)
 
 app.command(dataset.app)
 

@@ -1,0 +1,13 @@
+"""soundwright sidecar: conditioning beside every token file."""
+
+from cyclopts import App
+
+app = App(name="sidecar", help="Make, fill and check the conditioning beside every token file.")
+app.command(
+    "soundwright.sidecar.init:init",
+    help="Makes an empty sidecar beside every token file: as many frames, no features yet.",
+)
+app.command(
+    "soundwright.sidecar.add:add",
+    help="Fills sidecars with features: constants, ramps, file names, spreadsheets, the sound itself.",
+)
