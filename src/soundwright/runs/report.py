@@ -12,7 +12,7 @@ to the page (then the page moves together with its folder).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path, PurePath
@@ -83,7 +83,7 @@ class Link:
 class Facts:
     """A few large numbers: name -> value."""
 
-    values: dict[str, str | int | float]
+    values: Mapping[str, str | int | float]
 
     def html(self) -> str:
         """See `Block`."""
