@@ -1,0 +1,100 @@
+"""Where a training writes its numbers: always a JSONL file, TensorBoard where wanted.
+
+A tracker is an observer: one that fails says so once and is left out from then on; the training goes on.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from soundwright.core.errors import MissingExtra
+
+
+class Tracker(Protocol):
+    """Takes the numbers of one step."""
+
+    def log(self, step: int, numbers: Mapping[str, float]) -> None:
+        """Records `numbers` under `step`."""
+
+    def close(self) -> None:
+        """Ends the record."""
+
+
+class JsonlTracker:
+    """One JSON object per line; on resuming, lines after the resumed step are dropped so that steps appear once."""
+
+    def __init__(self, path: Path, *, resume_step: int = 0) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            kept = [line for line in path.read_text().splitlines() if _step_of(line) <= resume_step]
+            path.write_text("".join(line + "\n" for line in kept))
+        self._file = path.open("a")
+
+    def log(self, step: int, numbers: Mapping[str, float]) -> None:
+        """Appends one line."""
+        self._file.write(json.dumps({"step": step, **numbers}) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+
+class TensorBoardTracker:
+    """Scalars for TensorBoard.
+
+    Raises:
+        MissingExtra: the `tensorboard` package is not installed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            writer = importlib.import_module("torch.utils.tensorboard").SummaryWriter
+        except ImportError as error:
+            raise MissingExtra("TensorBoard is not installed", remedy="pip install 'soundwright[track]'") from error
+        self._writer: Any = writer(str(folder))
+
+    def log(self, step: int, numbers: Mapping[str, float]) -> None:
+        """Adds one point to each curve."""
+        for name, value in numbers.items():
+            self._writer.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        """Closes the event file."""
+        self._writer.close()
+
+
+class Trackers:
+    """Several trackers as one; the first failure of each is told on stderr and ends that tracker only."""
+
+    def __init__(self, trackers: list[Tracker]) -> None:
+        self._trackers = list(trackers)
+
+    def log(self, step: int, numbers: Mapping[str, float]) -> None:
+        """Hands the numbers to every tracker that still works."""
+        for tracker in list(self._trackers):
+            try:
+                tracker.log(step, numbers)
+            except Exception as error:  # any failure of an observer: told, and the training goes on
+                self._trackers.remove(tracker)
+                name = type(tracker).__name__
+                print(f"tracking: {name} failed at step {step} and is left out from here: {error}", file=sys.stderr)
+
+    def close(self) -> None:
+        """Closes the trackers that still work."""
+        for tracker in self._trackers:
+            tracker.close()
+
+
+def _step_of(line: str) -> float:
+    """The step of a JSONL line; a line that was cut off by a crash counts as later than any step."""
+    try:
+        return float(json.loads(line)["step"])
+    except (json.JSONDecodeError, KeyError, TypeError):
+        return float("inf")
