@@ -101,7 +101,7 @@ def compare(
 
 @torch.inference_mode()
 def whole_file(model: EncodecModel, samples: np.ndarray) -> np.ndarray:
-    """transformers as its documentation uses it, one file at a time."""
+    """Transformers as its documentation uses it, one file at a time."""
     codes = model.encode(torch.from_numpy(samples)[None, None], bandwidth=6.0).audio_codes
     return codes[0, 0].numpy().astype(np.uint16)
 

@@ -1,0 +1,240 @@
+"""Step 2 of document 002: recordings to token files, `a/b.wav` to `a/b.ecdc`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soundwright.codec.contract import Codec
+from soundwright.codec.encode_plan import EncodePlan, make_plan, refuse_mixed_tree, token_name
+from soundwright.core.errors import BadInput, UsageError
+from soundwright.formats import ecdc
+from soundwright.formats.bits import BITS
+from soundwright.formats.ecdc import TokenHeader
+from soundwright.runs.atomic import atomic_path
+from soundwright.runs.discover import Found, find_files
+from soundwright.runs.engine import run_step
+from soundwright.runs.options import RunOptions
+from soundwright.runs.step import Done, Item, OneByOne
+from soundwright.runs.summary import RunSummary
+
+
+def encode(
+    input: Path,
+    output: Path,
+    *,
+    codec: str = "encodec_24khz",
+    bandwidth: float = 6.0,
+    suffix: str = ".ecdc",
+    extensions: Sequence[str] | None = None,
+    recursive: bool = True,
+    overwrite: bool = False,
+    verify: bool = False,
+    verify_samples: int = 20,
+    list_missing: bool = False,
+    dry_run: bool = False,
+    device: str = "auto",
+    options: RunOptions = RunOptions(),
+) -> RunSummary | EncodePlan:
+    """Encodes recordings to tokens of a neural codec.
+
+    Every file below INPUT becomes a token file at the same relative path below OUTPUT, in EnCodec's own format. Files
+    of any length stream through in constant memory, and the tokens are those of a whole-file pass. Recordings at
+    another sample rate or with several channels are resampled and mixed, with a warning: normalise them first
+    (`soundwright corpus normalize`) if they should also be equally loud.
+
+    One output tree holds tokens of one codec, one set of weights and one bandwidth: anything else is an error, unless
+    --overwrite makes everything again.
+
+    Args:
+        input: Folder of recordings, searched with its subfolders; or one file.
+        output: Folder for the token files.
+        codec: encodec_24khz, pocket (small, comes with soundwright), or a folder with a codec's config.json.
+        bandwidth: Kilobits per second. EnCodec has 1.5, 3, 6, 12 and 24 kbps, which are 2, 4, 8, 16 and 32 codebooks.
+        suffix: Ending of the token files.
+        extensions: File endings to look for, upper or lower case. Default: all that libsndfile reads.
+        recursive: Accepted for the sake of old scripts; subfolders are always searched.
+        overwrite: Do every file again, and replace files in OUTPUT that were not made by this command.
+        verify: Afterwards, read every token file again, encode some of the recordings again and compare. A difference
+            is a failure.
+        verify_samples: How many recordings are encoded again.
+        list_missing: Only list recordings that have no token file yet, and token files whose recording is gone.
+        dry_run: Only say what would be done.
+        device: auto, cpu or cuda. The CPU's tokens are the reference; a GPU may round a few of them otherwise.
+        options: Workers and shards.
+
+    Returns:
+        Counts, warnings and failures; with --list-missing or --dry-run, the plan.
+
+    Raises:
+        UsageError: INPUT holds no such file, OUTPUT is INPUT, the codec or the bandwidth is unknown, the weights are
+            not to be had, or OUTPUT holds other tokens.
+    """
+    found = find_input(input, output, extensions)
+    if not suffix.startswith(".") or "/" in suffix or suffix == ".":
+        raise UsageError(f"--suffix {suffix!r}", remedy="give an ending such as .ecdc")
+    if verify_samples < 0:
+        raise UsageError(f"--verify-samples {verify_samples}", remedy="give 0 or more")
+    if list_missing or dry_run:
+        return make_plan(found, output, suffix, overwrite=overwrite and not list_missing)
+    loaded = load_once(codec, device)
+    num_codebooks = loaded.info.codebooks_for(bandwidth)
+    if loaded.info.bits_per_code != BITS:
+        raise UsageError(
+            f"codec {loaded.info.name} has codes of {loaded.info.bits_per_code} bits, token files of {BITS}"
+        )
+    template = header_template(loaded, num_codebooks)
+    if not overwrite:
+        refuse_mixed_tree(output, suffix, template)
+    step = Encode(output, codec, device, suffix, template)
+    summary = run_step(step, found, output, options, overwrite=overwrite)
+    if verify and summary.status == "finished":
+        from soundwright.codec.encode_verify import verify_tree
+
+        verify_tree(step, found, summary, options, verify_samples)
+    return summary
+
+
+@dataclass(frozen=True)
+class Encode(OneByOne[Codec]):
+    """The folder step behind `encode`.
+
+    Attributes:
+        output: folder for the token files.
+        codec: name or folder, as the user gave it.
+        device: to run on.
+        suffix: ending of the token files.
+        template: header of all files but for the number of samples and the source.
+    """
+
+    name: ClassVar[str] = "encode"
+    when_settings_differ = "error"
+
+    output: Path
+    codec: str
+    device: str
+    suffix: str
+    template: TokenHeader
+
+    def settings(self) -> dict[str, Any]:
+        """What decides the tokens: the weights, not the name or folder they were loaded from."""
+        return {
+            "codec": self.template.codec,
+            "revision": self.template.revision,
+            "bandwidth_kbps": self.template.bandwidth_kbps,
+        }
+
+    def outputs(self, item: Item) -> tuple[str, ...]:
+        """The same relative path with another ending."""
+        return (token_name(item.key, self.suffix),)
+
+    def setup(self) -> Codec:
+        """Loads the codec."""
+        return load_once(self.codec, self.device)
+
+    def run_one(self, state: Codec, item: Item) -> Done:
+        """Streams one file through the codec into its token file."""
+        path = item.inputs[0]
+        (name,) = self.outputs(item)
+        with open(path, "rb") as file:
+            source = hashlib.file_digest(file, "sha256").hexdigest()
+        with atomic_path(self.output / name) as temporary, open(temporary, "w+b") as file:
+            header, warnings = encode_file(state, path, file, self.header_for(source))
+        return Done((name,), {"num_samples": header.num_samples, "num_frames": header.num_frames}, warnings)
+
+    def header_for(self, source: str) -> TokenHeader:
+        """The header of a file with this digest; its number of samples is still to come."""
+        return TokenHeader(**{**vars(self.template), "source": source})
+
+
+def encode_file(codec: Codec, path: Path, file: Any, header: TokenHeader) -> tuple[TokenHeader, tuple[str, ...]]:
+    """Encodes one recording into an open binary file, in constant memory.
+
+    Args:
+        codec: the codec.
+        path: the recording.
+        file: open for writing, able to seek.
+        header: of the token file, without its number of samples.
+
+    Returns:
+        The header as written, and warnings.
+
+    Raises:
+        BadInput: the recording is unreadable, cut short, empty, or has samples that are NaN or infinite.
+    """
+    from soundwright.audio.files import open_audio
+
+    encoder = codec.encoder(header.num_codebooks)
+    writer = ecdc.Writer(file, header)
+    num_samples = 0
+    with open_audio(path) as reader:
+        for samples in mono_at_rate(reader.pieces(), reader.info.sample_rate, codec.info.sample_rate):
+            if not np.isfinite(samples).all():
+                raise BadInput("has samples that are NaN or infinite", path=path, remedy="repair or leave out the file")
+            num_samples += len(samples)
+            writer.write(encoder.push(samples))
+        info = reader.info
+    writer.write(encoder.finish())
+    if num_samples == 0:
+        raise BadInput("holds no samples", path=path, remedy="leave out the file")
+    changes = []
+    if info.sample_rate != codec.info.sample_rate:
+        changes.append(f"resampled from {info.sample_rate} to {codec.info.sample_rate} Hz")
+    if info.channels > 1:
+        changes.append(f"{info.channels} channels mixed to one")
+    return writer.finish(num_samples), (", ".join(changes),) if changes else ()
+
+
+def mono_at_rate(
+    pieces: Iterator[NDArray[np.float32]], sample_rate: int, wanted_rate: int
+) -> Iterator[NDArray[np.float32]]:
+    """Mixes pieces `[n, C]` to mono `[m]`, resampled where the rates (Hz) differ."""
+    from soundwright.audio.files import mix_to_mono
+
+    if sample_rate == wanted_rate:
+        yield from map(mix_to_mono, pieces)
+        return
+    import soxr
+
+    stream = soxr.ResampleStream(sample_rate, wanted_rate, 1, dtype="float32")
+    for piece in pieces:
+        yield stream.resample_chunk(mix_to_mono(piece))
+    yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
+
+
+def header_template(codec: Codec, num_codebooks: int) -> TokenHeader:
+    """What all token files of a codec have in common."""
+    info = codec.info
+    return TokenHeader(info.name, 0, num_codebooks, info.revision, sample_rate=info.sample_rate, hop=info.hop)
+
+
+def find_input(input: Path, output: Path, extensions: Sequence[str] | None) -> Found:
+    """The recordings below a folder, or the one file given.
+
+    Raises:
+        UsageError: there are none, or the output would lie in the input's place.
+    """
+    from soundwright.audio.files import audio_extensions
+
+    if output.exists() and not output.is_dir():
+        raise UsageError("expected a folder for the output; it is a file", path=output, remedy="give a folder")
+    if input.is_file():
+        return Found([Item(input.name, (input,))])
+    if output.resolve() == input.resolve():
+        raise UsageError("input and output are the same folder", path=output, remedy="choose another output folder")
+    return find_files(input, extensions or audio_extensions(), exclude=[output])
+
+
+@lru_cache(maxsize=1)
+def load_once(name_or_folder: str, device: str) -> Codec:
+    """A codec, loaded once in a process."""
+    from soundwright.codec.registry import load_codec
+
+    return load_codec(name_or_folder, device=device)
