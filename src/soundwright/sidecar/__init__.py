@@ -1,0 +1,1 @@
+"""Conditioning beside every token file: skeletons, plug-in producers, audit."""
