@@ -1,0 +1,1 @@
+"""Packed datasets: build, look at, read fast, cut into windows."""
