@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from cyclopts import App
 
-from soundwright.cli.root import app
 from soundwright.cli.reference import reference
+from soundwright.cli.root import app
 
 ROOT = Path(__file__).parents[2]
 

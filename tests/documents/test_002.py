@@ -47,7 +47,7 @@ def workplace(tmp_path: Path) -> Path:
 
 
 def run(line: str, folder: Path, environment: dict[str, str]) -> None:
-    done = subprocess.run(line, shell=True, cwd=folder, env=environment, capture_output=True, text=True)  # noqa: S602
+    done = subprocess.run(line, shell=True, cwd=folder, env=environment, capture_output=True, text=True)
     code, told = next((value for part, value in EXPECTED.items() if part in line), (0, ""))
     assert done.returncode == code, f"{line}\n{done.stdout}\n{done.stderr}"
     assert told in done.stdout + done.stderr

@@ -11,3 +11,7 @@ app.command(
     "soundwright.sidecar.add:add",
     help="Fills sidecars with features: constants, ramps, file names, spreadsheets, the sound itself.",
 )
+app.command(
+    "soundwright.sidecar.audit:audit",
+    help="Checks that every token file has a sound sidecar, and that all of them go together.",
+)
