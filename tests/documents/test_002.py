@@ -77,4 +77,4 @@ def test_the_end_to_end_example(workplace: Path, offline: dict[str, str]) -> Non
 
     schema = conditions.read(workplace / "params")
     assert schema is not None
-    assert set(schema.names) == {"pitch", "amp"}
+    assert set(schema.columns) == {"pitch", "amp"}

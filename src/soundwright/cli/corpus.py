@@ -1,8 +1,8 @@
 """soundwright corpus: recordings become regular."""
 
-from cyclopts import App
+from soundwright.cli.group import group
 
-app = App(name="corpus", help="Get recordings and make them regular.")
+app = group("corpus", "Get recordings and make them regular.")
 app.command(
     "soundwright.corpus.normalize:normalize",
     help="Brings recordings to one sample rate, mono, and the same loudness of their loudest moment.",

@@ -8,10 +8,11 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError
 
 import soundwright
 from soundwright.cli import codec, corpus, dataset, sidecar
+from soundwright.cli.group import PARAMETERS
 from soundwright.core.errors import SoundwrightError, UsageError, show_path
 from soundwright.runs.progress import console_progress
 from soundwright.runs.summary import INTERRUPTED
@@ -25,8 +26,7 @@ app = App(
     print_error=True,
     result_action="return_value",
     suppress_keyboard_interrupt=False,
-    # A list option takes all values up to the next option, and a switch has no --no- twin.
-    default_parameter=Parameter(consume_multiple=True, negative=()),
+    default_parameter=PARAMETERS,
 )
 app.command("soundwright.recipes.demo:demo", help="Takes a small corpus through every step, with a page about it.")
 app.command("soundwright.recipes.doctor:doctor", help="Tells what is installed, what is missing, how to get it.")

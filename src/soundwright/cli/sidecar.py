@@ -1,8 +1,8 @@
 """soundwright sidecar: conditioning beside every token file."""
 
-from cyclopts import App
+from soundwright.cli.group import group
 
-app = App(name="sidecar", help="Make, fill and check the conditioning beside every token file.")
+app = group("sidecar", "Make, fill and check the conditioning beside every token file.")
 app.command(
     "soundwright.sidecar.init:init",
     help="Makes an empty sidecar beside every token file: as many frames, no features yet.",
