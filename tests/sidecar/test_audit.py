@@ -244,6 +244,21 @@ def test_tokens_that_were_encoded_again_make_a_sidecar_stale(tmp_path: Path) -> 
     assert kinds(audit(audio_root=tokens)) == {"a.ecdc": ["stale_sidecar"]}
 
 
+def test_a_part_of_the_tree_is_audited_by_the_schema_and_the_record_of_the_whole(tmp_path: Path) -> None:
+    from soundwright.sidecar.init import init
+
+    tokens, params = tmp_path / "tokens", tmp_path / "params"
+    for key in KEYS:
+        write_tokens(tokens / key)
+    init(audio_root=tokens, cond_root=params)
+    report = audit(audio_root=tokens / "birds")
+    assert (report.exit_code, report.num_ok, report.notes) == (0, 2, [])
+    data = bytearray((tokens / "birds/b.ecdc").read_bytes())
+    data[-5] ^= 1
+    (tokens / "birds/b.ecdc").write_bytes(data)
+    assert kinds(audit(audio_root=tokens / "birds")) == {"b.ecdc": ["stale_sidecar"]}
+
+
 def test_sidecars_of_older_tools_pass_or_are_named(trees: tuple[Path, Path]) -> None:
     tokens, params = trees
     (params / "conditions.json").unlink()

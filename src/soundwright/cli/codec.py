@@ -3,7 +3,13 @@
 from soundwright.cli.group import group
 
 app = group("codec", "Turn audio into tokens and back; train codecs.")
-app.command("soundwright.codec.encode:encode", help="Turns recordings into token files.")
-app.command("soundwright.codec.decode:decode", help="Turns token files back into sound.")
-app.command("soundwright.codec.info:info", help="Says what a token file or a codec is.")
-app.command("soundwright.codec.train:train", help="Trains a codec on recordings.")
+app.command("soundwright.codec.encode:encode", help="Encodes recordings to tokens of a neural codec.")
+app.command("soundwright.codec.decode:decode", help="Decodes token files to 16-bit mono WAV files.")
+app.command(
+    "soundwright.codec.info:info",
+    help="Shows what a token file says about itself: codec, weights, bandwidth, length, source, licence of the weights.",
+)
+app.command(
+    "soundwright.codec.train:train",
+    help="Trains a codec and writes it as a folder of `config.json` and `model.safetensors`.",
+)

@@ -12,7 +12,7 @@ from cyclopts import App, CycloptsError
 
 import soundwright
 from soundwright.cli import codec, corpus, dataset, sidecar
-from soundwright.cli.group import PARAMETERS
+from soundwright.cli.group import PARAMETERS, tell_all
 from soundwright.core.errors import SoundwrightError, UsageError, show_path
 from soundwright.runs.progress import console_progress
 from soundwright.runs.summary import INTERRUPTED
@@ -28,8 +28,11 @@ app = App(
     suppress_keyboard_interrupt=False,
     default_parameter=PARAMETERS,
 )
-app.command("soundwright.recipes.demo:demo", help="Takes a small corpus through every step, with a page about it.")
-app.command("soundwright.recipes.doctor:doctor", help="Tells what is installed, what is missing, how to get it.")
+app.command(
+    "soundwright.recipes.demo:demo",
+    help="Takes a small corpus from recordings to a packed, audited dataset, and writes a page about it.",
+)
+app.command("soundwright.recipes.doctor:doctor", help="Tells what is installed, what is missing, and how to get it.")
 app.command(corpus.app)
 app.command(codec.app)
 app.command(sidecar.app)
@@ -49,6 +52,8 @@ def run(arguments: Sequence[str]) -> int:
         The exit code: 0 all good, 1 some items failed, 2 wrong usage, 130 interrupted.
     """
     try:
+        for parsed in app.parse_commands(list(arguments))[1]:
+            tell_all(parsed)
         with console_progress():
             result = app(list(arguments))
         return show(result)

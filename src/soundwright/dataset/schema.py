@@ -45,27 +45,37 @@ def find_sidecars(tokens: Path, cond_root: Path | None, items: Sequence[Item]) -
     notes = []
     root = cond_root
     if root is None:
-        root = _remembered(tokens)
+        root = remembered_root(tokens)
         if root is None:
             return None, ["no sidecars: tokens are packed alone -> run sidecar init, or give --cond-root"]
         notes.append(f"sidecars: {show_path(root)}")
     if not root.is_dir():
         raise UsageError("expected the folder of the sidecars", path=root, remedy="check --cond-root")
-    for folder in (root, *root.resolve().parents):
-        conditions = schema.read(folder)
-        if conditions is not None:
-            return Sidecars(root, conditions), notes
+    home = schema_folder(root)
+    conditions = schema.read(home) if home else None
+    if conditions is not None:
+        return Sidecars(root, conditions), notes
     notes.append(f"{show_path(root)} has no {schema.NAME}: names and ranges are taken from the sidecars themselves")
     return Sidecars(root, _measure(root, items)), notes
 
 
-def _remembered(tokens: Path) -> Path | None:
-    tokens = tokens.resolve()
-    for folder in (tokens, *tokens.parents):
+def remembered_root(tokens: Path) -> Path | None:
+    """Where the sidecars of a token tree are, as it, or a folder above it, remembers; None if none does.
+
+    Raises:
+        UsageError: the remembered folder is not there any more.
+    """
+    for folder in (tokens, *tokens.resolve().parents):
         root = schema.cond_root_of(folder)
         if root is not None:
-            return root / tokens.relative_to(folder)
+            return root if folder == tokens else root / tokens.resolve().relative_to(folder)
     return None
+
+
+def schema_folder(cond_root: Path) -> Path | None:
+    """The folder whose `conditions.json` describes these sidecars: theirs, or one above it; None if there is none."""
+    folders = (cond_root, *cond_root.resolve().parents)
+    return next((folder for folder in folders if (folder / schema.NAME).is_file()), None)
 
 
 def _measure(root: Path, items: Sequence[Item]) -> Conditions:

@@ -13,6 +13,7 @@ from typing import Annotated
 from cyclopts import Parameter as Flag
 
 from soundwright.core.errors import SoundwrightError, UsageError, show_path
+from soundwright.dataset.schema import remembered_root, schema_folder
 from soundwright.formats import conditions, sidecar
 from soundwright.formats.conditions import Conditions
 from soundwright.formats.ecdc import TokenHeader
@@ -23,7 +24,6 @@ from soundwright.runs.events import Ended, ItemDone, Note, Started, emit
 from soundwright.runs.ledger import Entry, Fingerprint
 from soundwright.runs.options import RunOptions
 from soundwright.runs.step import Item
-from soundwright.sidecar import tree
 from soundwright.sidecar.audit_report import STEP, AuditReport
 from soundwright.sidecar.checks import KINDS, Expected, Issue, Looked, look_at
 
@@ -79,7 +79,7 @@ def audit(
     """
     began = time.monotonic()
     options = RunOptions(shard_index=shard_index, shard_count=shard_count)
-    root = tree.find_cond_root(audio_root, cond_root)
+    root = cond_root or remembered_root(audio_root) or audio_root
     if not root.is_dir():
         raise UsageError("expected the folder of the sidecars", path=root, remedy="check --cond-root")
     report = AuditReport(audio_root, root, fail_on=_kinds(fail_on), most_listed=_number(listed))
@@ -88,13 +88,14 @@ def audit(
 
         check_pictures()
     found = find_files(audio_root, ["ecdc"])
-    known = conditions.read(root)
+    home = schema_folder(root)
+    known = conditions.read(home) if home else None
     suffix = suffix or (known.suffix if known else sidecar.SUFFIX)
     sidecar.check_suffix(suffix)
     expected = _expected(known, expect_fps, expect_dtype, require, verify_ranges, range_tol, report)
     items = [item for item in found.items if options.in_shard(item.key)]
     emit(Started(STEP, len(items), 0, 0))
-    seen = _Seen(root, suffix, expected, _headers(found.items), _made_from(root))
+    seen = _Seen(root, suffix, expected, _headers(found.items), _made_from(home or root, root))
     for item in items:
         report.rel_cond[item.key] = sidecar.paths(item.key, suffix)[0]
         issues = seen.look(item)
@@ -219,11 +220,17 @@ def _expected(
     return replace(expected, dtype=dtype, columns=known.columns, parameters=known.parameters)
 
 
-def _made_from(cond_root: Path) -> dict[str, Fingerprint]:
-    """What each token file was when features were last added to its sidecar, else when that was made."""
+def _made_from(home: Path, cond_root: Path) -> dict[str, Fingerprint]:
+    """What each token file was when features were last added to its sidecar, else when that was made.
+
+    Args:
+        home: the whole tree of sidecars, for which the commands were given.
+        cond_root: the part of it that is looked at.
+    """
+    prefix = "" if home == cond_root else cond_root.resolve().relative_to(home).as_posix() + "/"
     marks: dict[str, Fingerprint] = {}
     for step in ("sidecar-init", "sidecar-add"):
-        folder = cond_root / STATE_FOLDER / step
+        folder = home / STATE_FOLDER / step
         for path in sorted(folder.glob("done*.jsonl"), key=lambda path: path.stat().st_mtime_ns):
             for text in path.read_text(encoding="utf-8").splitlines():
                 try:
@@ -232,7 +239,8 @@ def _made_from(cond_root: Path) -> dict[str, Fingerprint]:
                     continue  # torn by a kill, or being written right now: it says nothing yet
                 if "key" in line:
                     entry = Entry.parse(line)
-                    marks[entry.key] = entry.inputs[0]
+                    if entry.key.startswith(prefix):
+                        marks[entry.key.removeprefix(prefix)] = entry.inputs[0]
     return marks
 
 
