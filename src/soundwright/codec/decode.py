@@ -90,6 +90,7 @@ class Decode(OneByOne[Codec]):
     """
 
     name: ClassVar[str] = "decode"
+    worker_pays_after: ClassVar[int] = 60_000  # about a minute of audio
 
     output: Path
     codec: str

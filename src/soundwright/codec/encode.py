@@ -115,6 +115,7 @@ class Encode(OneByOne[Codec]):
     """
 
     name: ClassVar[str] = "encode"
+    worker_pays_after: ClassVar[int] = 4_000_000  # a minute and a half of audio; loading a codec takes seconds
     when_settings_differ = "error"
 
     output: Path

@@ -68,6 +68,7 @@ class Verify(OneByOne[Codec]):
     """
 
     name: ClassVar[str] = "encode-verify"
+    worker_pays_after: ClassVar[int] = Encode.worker_pays_after
 
     encoding: Encode
     again: frozenset[str]

@@ -94,6 +94,7 @@ class Normalize(OneByOne[None]):
     """The folder step behind `normalize`."""
 
     name: ClassVar[str] = "normalize"
+    worker_pays_after: ClassVar[int] = 100_000_000
 
     output: Path
     target_rms: float

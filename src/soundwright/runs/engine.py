@@ -118,7 +118,7 @@ class _Work:
         candidates = [item for item in self.mine if item.key not in done_before and item.key not in clashing]
         foreign = {item.key: error for item in candidates if (error := self._foreign(item))}
         pending = [item for item in candidates if item.key not in foreign]
-        num_workers = self.options.workers_for(-(-len(pending) // self.step.batch_size))
+        num_workers = self.options.workers_for(-(-len(pending) // self.step.batch_size), self._worth(pending))
 
         emit(Started(self.step.name, len(self.mine), len(before), num_workers))
         summary.total, summary.skipped = len(self.mine), len(before)
@@ -184,6 +184,13 @@ class _Work:
             self.ledger.reread()
             entries = (self.ledger.entries.get(item.key) for item in self.found.items)
             self.step.reduce([entry.finished() for entry in entries if entry and entry.settings == self.digest])
+
+    def _worth(self, pending: Sequence[Item]) -> int:
+        """How many workers the input is worth starting."""
+        if self.step.worker_pays_after == 0:
+            return len(pending)
+        sizes = (path.stat().st_size for item in pending for path in item.inputs if path.exists())
+        return sum(sizes) // self.step.worker_pays_after
 
     def _is_done(self, item: Item) -> bool:
         entry = self.ledger.entries.get(item.key)

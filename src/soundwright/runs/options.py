@@ -17,7 +17,7 @@ class RunOptions:
     """How a folder step is spread over processes and machines; it never changes an output.
 
     Attributes:
-        workers: Worker processes, one thread each. Default: one per core, no more than there is work for.
+        workers: Worker processes, one thread each. Default: one per core, fewer where there is little to do.
         shard_index: Do only this part of the items, counted from 0; needs --shard-count.
         shard_count: Into how many parts the items are divided, by a hash of their relative path.
     """
@@ -54,7 +54,12 @@ class RunOptions:
         digest = hashlib.sha1(key.encode("utf-8", "surrogateescape")).hexdigest()
         return int(digest[:8], 16) % self.shard_count == self.shard_index
 
-    def workers_for(self, num_items: int) -> int:
-        """The number of worker processes for so many pending items; 1 means in this process."""
-        wanted = self.workers if self.workers is not None else (os.cpu_count() or 1)
-        return max(1, min(wanted, num_items))
+    def workers_for(self, num_batches: int, worth: int) -> int:
+        """The number of worker processes; 1 means in this process.
+
+        Args:
+            num_batches: no more workers than that.
+            worth: how many workers the work is worth starting, where the user has not said.
+        """
+        wanted = self.workers if self.workers is not None else min(os.cpu_count() or 1, worth)
+        return max(1, min(wanted, num_batches))

@@ -71,6 +71,8 @@ class Step(ABC, Generic[State]):
         batch_size: how many items `run` gets at once.
         when_settings_differ: what a rerun with other settings does with items done before: `redo` them, or stop with
             an `error` that says what differs.
+        worker_pays_after: bytes of input that take a worker longer than starting it does; with less input than that for
+            each, fewer workers are started by default.
         replaces: whether outputs may exist already and are edited in place (sidecars); otherwise a file that this
             step did not write is never overwritten.
     """
@@ -79,6 +81,7 @@ class Step(ABC, Generic[State]):
     version: ClassVar[int] = 1
     batch_size: ClassVar[int] = 1
     when_settings_differ: ClassVar[Literal["redo", "error"]] = "redo"
+    worker_pays_after: ClassVar[int] = 0
     replaces: ClassVar[bool] = False
 
     @abstractmethod
