@@ -24,9 +24,7 @@ MAX_CURVES = 10
 _COLUMNS, _BANDS = 384, 112
 
 
-def spectrogram(
-    samples: NDArray[np.float32], sample_rate: int, *, title: str = "", width_px: int = WIDTH_PX
-) -> bytes:
+def spectrogram(samples: NDArray[np.float32], sample_rate: int, *, title: str = "", width_px: int = WIDTH_PX) -> bytes:
     """Energy over time and frequency; bands are spaced like pitch above 500 Hz and evenly below.
 
     Args:
@@ -62,9 +60,7 @@ def spectrogram(
     return png(figure)
 
 
-def band_levels(
-    samples: NDArray[np.float32], sample_rate: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def band_levels(samples: NDArray[np.float32], sample_rate: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The numbers behind `spectrogram`.
 
     Args:
@@ -98,9 +94,7 @@ def band_levels(
         spectrum = np.square(np.abs(np.fft.rfft(frames[first:last] * window, axis=-1))).mean(0)
         total = np.concatenate([[0.0], np.cumsum(spectrum)])
         at_edges = np.interp(edges_hz, bin_edges_hz, total)
-        power[:, column] = np.diff(at_edges) / np.diff(
-            np.interp(edges_hz, bin_edges_hz, np.arange(len(total)))
-        )
+        power[:, column] = np.diff(at_edges) / np.diff(np.interp(edges_hz, bin_edges_hz, np.arange(len(total))))
     return 10 * np.log10(np.maximum(power, 1e-12) / float(np.square(window.sum() / 2))), edges_hz
 
 
@@ -195,9 +189,7 @@ def curves(
     figure, strips = canvas([1.1 if shown < 3 else 0.85 if shown < 6 else 0.6] * shown, title, width_px)
     for d, axes in enumerate(strips):
         unit = units[d] if units else ""
-        _strip(
-            axes, values[:, d].astype(np.float64), frame_rate_hz, ranges[d] if ranges else None, LINES[d % 6]
-        )
+        _strip(axes, values[:, d].astype(np.float64), frame_rate_hz, ranges[d] if ranges else None, LINES[d % 6])
         label = f"{names[d]} [{unit}]" if unit else names[d]
         axes.set_title(label, loc="left", fontsize=8, pad=3)
         if d < shown - 1:
