@@ -14,9 +14,14 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
     atomic.write_json(path, {"a": 1})
     with pytest.raises(ValueError, match="Out of range float"):
         atomic.write_json(path, {"a": float("nan")})
-    with pytest.raises(RuntimeError), atomic.atomic_path(path) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError
+
+    def fails_half_way() -> None:
+        with atomic.atomic_path(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fails_half_way()
     assert path.read_text() == '{\n  "a": 1\n}\n'
     assert list(path.parent.iterdir()) == [path]
 

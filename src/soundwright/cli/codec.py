@@ -7,7 +7,7 @@ app.command("soundwright.codec.encode:encode", help="Encodes recordings to token
 app.command("soundwright.codec.decode:decode", help="Decodes token files to 16-bit mono WAV files.")
 app.command(
     "soundwright.codec.info:info",
-    help="Shows what a token file says about itself: codec, weights, bandwidth, length, source, licence of the weights.",
+    help="Shows what a token file says about itself: codec, bandwidth, length, source, licence.",
 )
 app.command(
     "soundwright.codec.train:train",

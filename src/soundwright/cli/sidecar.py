@@ -9,7 +9,7 @@ app.command(
 )
 app.command(
     "soundwright.sidecar.add:add",
-    help="Fills sidecars with features that producers give: constants, ramps, file names, spreadsheets, the sound itself.",
+    help="Fills sidecars with features: constants, ramps, file names, spreadsheets, the sound itself.",
 )
 app.command(
     "soundwright.sidecar.audit:audit",

@@ -1,0 +1,1 @@
+"""Audio to tokens and back: the contract, EnCodec, `pocket`, whole folders, training."""

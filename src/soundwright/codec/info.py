@@ -52,7 +52,7 @@ class TokenInfo:
 
 
 def info(file: Path) -> TokenInfo:
-    """Shows what a token file says about itself: codec, weights, bandwidth, length, source, licence of the weights.
+    """Shows what a token file says about itself: codec, bandwidth, length, source, licence.
 
     Args:
         file: A token file, EnCodec's format or the older torch archive.

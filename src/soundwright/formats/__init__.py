@@ -1,0 +1,1 @@
+"""What passes between the rooms: token files, sidecars, conditions, manifests."""

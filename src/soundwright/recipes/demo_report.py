@@ -18,6 +18,8 @@ from soundwright.runs.report import Block, Code, Details, Facts, Figure, Link, P
 
 #: The page shows this many clips, spread over the corpus.
 CLIPS_SHOWN = 6
+#: Two pictures stand side by side.
+WIDTH_PX = 460
 
 
 def write_report(page_path: Path, steps: Sequence[tuple[str, Any]]) -> None:
@@ -35,7 +37,9 @@ def write_report(page_path: Path, steps: Sequence[tuple[str, Any]]) -> None:
         lead="What `soundwright demo` made: every step a plain command over plain files, all of them in this folder.",
     )
     page.section("In numbers", _facts(headers, steps))
-    page.section("Steps", _step_table(steps), Row(Link("audit.html", "the audit's page"), Link("dataset", "the dataset")))
+    page.section(
+        "Steps", _step_table(steps), Row(Link("audit.html", "the audit's page"), Link("dataset", "the dataset"))
+    )
     shown = [keys[i] for i in sorted(set(np.linspace(0, len(keys) - 1, CLIPS_SHOWN).astype(int)))] if keys else []
     for key in shown:
         page.section(key.removesuffix(".ecdc"), *_clip(folder, key))
@@ -88,13 +92,16 @@ def _clip(folder: Path, key: str) -> list[Block]:
 
 def _spectrogram(path: Path, sample_rate: int, title: str) -> Block:
     samples = read_audio(path, sample_rate=sample_rate, mono=True)
-    return Figure(pictures.spectrogram(samples, sample_rate, title=title), alt=f"spectrogram of the {title} sound")
+    return Figure(
+        pictures.spectrogram(samples, sample_rate, title=title, width_px=WIDTH_PX),
+        alt=f"spectrogram of the {title} sound",
+    )
 
 
 def _tokens(tokens: TokenFile) -> Block:
     num_codebooks, num_frames = tokens.codes.shape
     caption = f"{num_codebooks} codebooks, {num_frames} frames, {len(np.unique(tokens.codes))} different codes"
-    picture = pictures.token_grid(tokens.codes, tokens.sample_rate / tokens.hop, title="tokens")
+    picture = pictures.token_grid(tokens.codes, tokens.sample_rate / tokens.hop, title="tokens", width_px=WIDTH_PX)
     return Figure(picture, alt="token numbers by codebook and time", caption=caption)
 
 
@@ -109,6 +116,7 @@ def _curves(folder: Path, key: str) -> Block:
         conditions.fps,
         units=[conditions.features[name].units for name in conditions.names],
         title="conditions",
+        width_px=WIDTH_PX,
     )
     return Figure(picture, alt="conditioning parameters over time", caption=", ".join(conditions.names))
 

@@ -96,7 +96,7 @@ class Ledger:
         for path in sorted(folder.glob("done*.jsonl"), key=lambda path: path.stat().st_mtime_ns):
             self._read(path)
         self._mend_torn_line()
-        self._file = open(self.path, "a", encoding="utf-8")
+        self._file = open(self.path, "a", encoding="utf-8")  # noqa: SIM115 - stays open until `close`
 
     def _read(self, path: Path) -> None:
         for text in path.read_text(encoding="utf-8").split("\n"):

@@ -33,12 +33,9 @@ class RunOptions:
             if self.shard_index is None:
                 given, missing = missing, given
             raise UsageError(f"{given} without {missing} would do every item", remedy=f"give {missing} too")
-        if self.shard_index is not None and self.shard_count is not None:
-            if not 0 <= self.shard_index < self.shard_count:
-                raise UsageError(
-                    f"--shard-index {self.shard_index} is not in 0 .. {self.shard_count - 1}",
-                    remedy="shards are counted from 0",
-                )
+        index, count = self.shard_index, self.shard_count
+        if index is not None and count is not None and not 0 <= index < count:
+            raise UsageError(f"--shard-index {index} is not in 0 .. {count - 1}", remedy="shards are counted from 0")
         if self.workers is not None and self.workers < 1:
             raise UsageError(f"--workers {self.workers}", remedy="give at least 1")
 

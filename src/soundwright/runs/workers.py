@@ -12,7 +12,7 @@ import signal
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -27,7 +27,7 @@ Result = Entry | SoundwrightError
 Batch = Sequence[Item]
 
 # Math libraries read these when they load. One thread each: n workers with n threads each fight for the cores.
-_ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
 class InternalError(SoundwrightError):
@@ -176,10 +176,9 @@ class _Worker:
 
     def give(self, batch: Batch) -> None:
         self.batch = batch
-        try:
+        # Had it died before the batch reached it, `take` finds the closed pipe and tells.
+        with suppress(BrokenPipeError, ConnectionResetError):
             self.pipe.send(batch)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # it died before the batch reached it; `take` finds the closed pipe and tells
 
     def take(self) -> tuple[Batch, list[Result] | Exception | None]:
         """The batch in hand and its results, or the fault that ends the run, or None when the worker has died."""

@@ -62,7 +62,7 @@ def add(
     help: Annotated[bool, Parameter(name=("--help", "-h"))] = False,
     options: RunOptions = RunOptions(),
 ) -> RunSummary | Answer:
-    """Fills sidecars with features that producers give: constants, ramps, file names, spreadsheets, the sound itself.
+    """Fills sidecars with features: constants, ramps, file names, spreadsheets, the sound itself.
 
     All clips get the same columns in the same order. A clip that lacks a parameter which the others have is reported
     and left as it was, unless --fill has a value for it. What the columns mean, and their statistics over all clips,
