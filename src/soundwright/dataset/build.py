@@ -10,10 +10,11 @@ from pathlib import Path
 from soundwright.core.errors import UsageError
 from soundwright.dataset import layout
 from soundwright.dataset.materialize import Materialize, TokenFormat
-from soundwright.runs.discover import STATE_FOLDER, find_files
+from soundwright.runs.discover import find_files
 from soundwright.runs.events import Ended, emit
 from soundwright.runs.interrupt import catch_interrupts
 from soundwright.runs.locks import lock
+from soundwright.runs.state import state_folder
 from soundwright.runs.summary import RunSummary
 
 STEP = "dataset-build"
@@ -89,13 +90,7 @@ def build(
     began = time.monotonic()
     found = find_files(tokens, [suffix], exclude=[output])
     items = found.items[:max_files]
-    state = output / STATE_FOLDER / STEP
-    try:
-        state.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"cannot be written: {error.strerror}", path=output, remedy="choose another output folder"
-        ) from error
+    state = state_folder(output, STEP)
     # Only here: the packing needs pyarrow, and the command line reads this module for its signature.
     from soundwright.dataset.packing import Packing, Stopped
 

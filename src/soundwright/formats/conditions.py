@@ -28,7 +28,7 @@ from soundwright.formats.features import Dtype, Feature
 from soundwright.formats.sidecar import SUFFIX
 from soundwright.formats.statistics import Statistics
 from soundwright.runs import atomic
-from soundwright.runs.discover import STATE_FOLDER
+from soundwright.runs.state import STATE_FOLDER
 
 NAME = "conditions.json"
 SCHEMA_VERSION = 1

@@ -20,7 +20,7 @@ from soundwright.recipes.pocket_corpus import render_corpus
 SETTINGS: dict[str, Any] = {
     "architecture": "pocket",
     "steps": 1_000_000,
-    "minutes": 44.0,
+    "minutes": 50.0,
     "batch_size": 8,
     "crop_s": 1.7,
     "learning_rate": 2e-3,

@@ -10,9 +10,6 @@ from pathlib import Path
 from soundwright.core.errors import BadInput, SoundwrightError, UsageError, show_path
 from soundwright.runs.step import Item
 
-#: Where the engine keeps its state inside an output folder; never searched for input.
-STATE_FOLDER = ".soundwright"
-
 
 @dataclass(frozen=True)
 class Found:

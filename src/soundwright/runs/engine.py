@@ -22,12 +22,13 @@ from typing import Any
 
 from soundwright.core.errors import BadInput, SoundwrightError, UsageError, show_path
 from soundwright.runs import atomic, record
-from soundwright.runs.discover import STATE_FOLDER, Found
+from soundwright.runs.discover import Found
 from soundwright.runs.events import Ended, ItemDone, ItemFailed, Note, Started, emit
 from soundwright.runs.interrupt import Interrupt, catch_interrupts
 from soundwright.runs.ledger import Entry, Ledger
 from soundwright.runs.locks import lock
 from soundwright.runs.options import RunOptions
+from soundwright.runs.state import STATE_FOLDER, state_folder
 from soundwright.runs.step import Item, Step
 from soundwright.runs.summary import RunSummary
 from soundwright.runs.workers import Batch, InternalError, run_here, run_in_workers
@@ -66,14 +67,8 @@ def run_step(
     """
     began = time.monotonic()
     options = options or RunOptions()
-    state = output / STATE_FOLDER / step.name
-    try:
-        resuming = state.is_dir()
-        state.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"cannot be written: {error.strerror}", path=output, remedy="choose another output folder"
-        ) from error
+    resuming = (output / STATE_FOLDER / step.name).is_dir()
+    state = state_folder(output, step.name)
     suffix = options.shard_suffix
     summary = RunSummary(step.name, output, state / f"failures{suffix}.jsonl", tolerate_failures=tolerate_failures)
     with lock(state / f"lock{suffix}"), catch_interrupts() as interrupt:

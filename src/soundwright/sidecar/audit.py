@@ -19,10 +19,11 @@ from soundwright.formats.conditions import Conditions
 from soundwright.formats.ecdc import TokenHeader
 from soundwright.formats.features import Dtype
 from soundwright.formats.tokens import read_token_header
-from soundwright.runs.discover import STATE_FOLDER, find_files
+from soundwright.runs.discover import find_files
 from soundwright.runs.events import Ended, ItemDone, Note, Started, emit
 from soundwright.runs.ledger import Entry, Fingerprint
 from soundwright.runs.options import RunOptions
+from soundwright.runs.state import STATE_FOLDER
 from soundwright.runs.step import Item
 from soundwright.sidecar.audit_report import STEP, AuditReport
 from soundwright.sidecar.checks import KINDS, Expected, Issue, Looked, look_at

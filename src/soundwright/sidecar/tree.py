@@ -14,10 +14,10 @@ from soundwright.formats.conditions import Conditions, Parameter
 from soundwright.formats.features import Dtype, Feature
 from soundwright.formats.sidecar_json import Header
 from soundwright.formats.statistics import merge
-from soundwright.runs.discover import STATE_FOLDER
 from soundwright.runs.events import Note, emit
 from soundwright.runs.locks import lock
 from soundwright.runs.options import RunOptions
+from soundwright.runs.state import state_folder
 from soundwright.runs.summary import RunSummary
 
 #: So many incomplete clips are named in conditions.json; all are counted.
@@ -25,6 +25,9 @@ _NAMED = 20
 
 #: What the JSON of a clip's sidecar says, or why it says nothing.
 Headers = Mapping[str, Header | SoundwrightError]
+
+#: State folder that init and add share.
+_STATE = "sidecar"
 
 
 def find_cond_root(audio_root: Path, cond_root: Path | None) -> Path:
@@ -63,13 +66,7 @@ def editing(audio_root: Path, cond_root: Path, options: RunOptions) -> Iterator[
     Raises:
         UsageError: the folder cannot be made, or another command edits it.
     """
-    folder = cond_root / STATE_FOLDER / "sidecar"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"cannot be written: {error.strerror}", path=cond_root, remedy="choose another --cond-root"
-        ) from error
+    folder = state_folder(cond_root, _STATE)
     notes = []
     with lock(folder / f"lock{options.shard_suffix}"):
         try:
@@ -85,7 +82,7 @@ def editing(audio_root: Path, cond_root: Path, options: RunOptions) -> Iterator[
 @contextmanager
 def writing_conditions(cond_root: Path) -> Iterator[None]:
     """Holds the right to write `conditions.json`; waits for the shard that has it."""
-    with lock(cond_root / STATE_FOLDER / "sidecar" / "lock-conditions", wait=True):
+    with lock(state_folder(cond_root, _STATE) / "lock-conditions", wait=True):
         yield
 
 
