@@ -26,7 +26,7 @@ from soundwright.runs.discover import Found
 from soundwright.runs.events import Ended, ItemDone, ItemFailed, Note, Started, emit
 from soundwright.runs.interrupt import Interrupt, catch_interrupts
 from soundwright.runs.ledger import Entry, Ledger
-from soundwright.runs.locks import lock
+from soundwright.runs.locks import lock, shard_lock
 from soundwright.runs.options import RunOptions
 from soundwright.runs.state import STATE_FOLDER, state_folder
 from soundwright.runs.step import Item, Step
@@ -71,7 +71,7 @@ def run_step(
     state = state_folder(output, step.name)
     suffix = options.shard_suffix
     summary = RunSummary(step.name, output, state / f"failures{suffix}.jsonl", tolerate_failures=tolerate_failures)
-    with lock(state / f"lock{suffix}"), catch_interrupts() as interrupt:
+    with shard_lock(state, suffix), catch_interrupts() as interrupt:
         if resuming and not options.shard_count:
             atomic.remove_leftovers(output)
         with closing(Ledger(state, suffix)) as ledger:

@@ -11,12 +11,28 @@ from soundwright.core.errors import UsageError
 
 
 @contextmanager
-def lock(path: Path, *, wait: bool = False) -> Iterator[None]:
-    """Holds an exclusive lock on `path`, which is made if missing and stays.
+def shard_lock(folder: Path, shard_suffix: str) -> Iterator[None]:
+    """Holds the right to run one shard, or with an empty suffix the whole: shards run side by side, with the whole none.
+
+    Raises:
+        UsageError: another process has it.
+    """
+    with lock(folder / "lock", shared=bool(shard_suffix)):
+        if not shard_suffix:
+            yield
+            return
+        with lock(folder / f"lock{shard_suffix}"):
+            yield
+
+
+@contextmanager
+def lock(path: Path, *, wait: bool = False, shared: bool = False) -> Iterator[None]:
+    """Holds a lock on `path`, which is made if missing and stays.
 
     Args:
         path: the lock file.
         wait: wait for the holder; otherwise a held lock is an error.
+        shared: others may hold it too, if they share it.
 
     Raises:
         UsageError: another process holds it and `wait` is false.
@@ -24,10 +40,11 @@ def lock(path: Path, *, wait: bool = False) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+            fcntl.flock(file, kind if wait else kind | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise UsageError(
-                "another run of this step is working in this folder",
+                "another run is working in this folder",
                 path=path.parent,
                 remedy="wait for it, or divide the work with --shard-index and --shard-count",
             ) from error

@@ -15,7 +15,7 @@ from soundwright.formats.features import Dtype, Feature
 from soundwright.formats.sidecar_json import Header
 from soundwright.formats.statistics import merge
 from soundwright.runs.events import Note, emit
-from soundwright.runs.locks import lock
+from soundwright.runs.locks import lock, shard_lock
 from soundwright.runs.options import RunOptions
 from soundwright.runs.state import state_folder
 from soundwright.runs.summary import RunSummary
@@ -68,7 +68,7 @@ def editing(audio_root: Path, cond_root: Path, options: RunOptions) -> Iterator[
     """
     folder = state_folder(cond_root, _STATE)
     notes = []
-    with lock(folder / f"lock{options.shard_suffix}"):
+    with shard_lock(folder, options.shard_suffix):
         try:
             conditions.remember_cond_root(audio_root, cond_root)
         except OSError as error:
