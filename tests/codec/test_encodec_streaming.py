@@ -137,6 +137,14 @@ def test_the_codebooks_nest(codec) -> None:
     assert np.array_equal(codec.encode(samples, 8), codec.encode(samples, 32)[:8])
 
 
+def test_the_number_of_threads_does_not_matter(codec) -> None:
+    samples = synthesize("speech", 100_001)
+    codes = codec.encode(samples, 32)
+    torch.set_num_threads(2)
+    assert np.array_equal(codec.encode(samples, 32), codes)
+    assert torch.get_num_threads() == 2
+
+
 def test_no_sound_is_no_frames(codec) -> None:
     assert codec.encode(np.zeros(0, np.float32), 8).shape == (8, 0)
     assert codec.decode(np.zeros((8, 0), np.uint16)).shape == (0,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -174,8 +175,11 @@ def write_wav(path: Path, samples: NDArray[np.float32], sample_rate: int, *, sub
         np.rint(scaled, out=scaled)
         np.clip(scaled, -32768, 32767, out=scaled)
         data = scaled.astype(np.int16)
+    # By way of memory: of a full disk libsndfile says no more than "System error".
+    content = io.BytesIO()
+    soundfile.write(content, data, sample_rate, subtype=subtype, format="WAV")
     with atomic.atomic_path(path) as temporary:
-        soundfile.write(str(temporary), data, sample_rate, subtype=subtype, format="WAV")
+        temporary.write_bytes(content.getbuffer())
 
 
 def _full_scale(piece: NDArray[np.int16]) -> NDArray[np.float32]:
