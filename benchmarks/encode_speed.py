@@ -21,6 +21,7 @@ import paired  # first: it sets one thread
 import numpy as np
 import torch
 from transformers import EncodecModel
+from transformers.utils import logging
 
 from soundwright.codec import encodec
 from soundwright.codec.encodec_random import save_random_encodec, synthesize
@@ -39,6 +40,7 @@ def main() -> None:
     parser.add_argument("--hour-child", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     torch.set_num_threads(1)
+    logging.disable_progress_bar()
     if args.hour_child:
         encode_hour(args.model)
         return

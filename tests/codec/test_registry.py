@@ -16,6 +16,8 @@ from soundwright.codec.registry import load_codec
 from soundwright.core import plugins
 from soundwright.core.errors import BadInput, UsageError
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 def copy_of(folder: Path, target: Path, **changes: object) -> Path:
     """The folder with another config."""

@@ -15,6 +15,7 @@ from soundwright.core.errors import BadInput
 from soundwright.formats import ecdc
 from soundwright.runs.discover import Found
 from soundwright.runs.engine import run_step
+from soundwright.runs.events import Note, emit
 from soundwright.runs.options import RunOptions
 from soundwright.runs.step import Done, Item, OneByOne
 from soundwright.runs.summary import RunSummary
@@ -48,10 +49,12 @@ def verify_tree(encoding: Encode, found: Found, summary: RunSummary, options: Ru
     summary.failures += checked.failures
     summary.status = checked.status
     summary.duration_s += checked.duration_s
-    summary.notes.append(
+    note = (
         f"verify: {checked.done} token files read, {min(num_again, len(items))} recordings encoded again, "
         f"{len(checked.failures)} differences"
     )
+    summary.notes.append(note)
+    emit(Note(note))
 
 
 def _rank(key: str) -> bytes:

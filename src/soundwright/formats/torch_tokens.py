@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from soundwright.core.errors import BadInput
 from soundwright.core.extras import needs_extra
 from soundwright.formats.bits import BITS
-from soundwright.formats.ecdc import MAX_CODEBOOKS, TokenFile, TokenHeader
+from soundwright.formats.ecdc import TokenFile, TokenHeader
+from soundwright.formats.ecdc_header import MAX_CODEBOOKS
 from soundwright.runs.atomic import atomic_path
 
 #: A torch archive is a zip file.
