@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+import wave
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,17 +170,35 @@ def write_wav(path: Path, samples: NDArray[np.float32], sample_rate: int, *, sub
         sample_rate: Hz.
         subtype: `PCM_16`, `PCM_24` or `FLOAT`.
     """
-    data = samples.T
-    if subtype == "PCM_16":
-        scaled = data * np.float32(32767.0)
-        np.rint(scaled, out=scaled)
-        np.clip(scaled, -32768, 32767, out=scaled)
-        data = scaled.astype(np.int16)
+    data = sixteen_bit(samples.T) if subtype == "PCM_16" else samples.T
     # By way of memory: of a full disk libsndfile says no more than "System error".
     content = io.BytesIO()
     soundfile.write(content, data, sample_rate, subtype=subtype, format="WAV")
     with atomic.atomic_path(path) as temporary:
         temporary.write_bytes(content.getbuffer())
+
+
+def write_wav_pieces(path: Path, pieces: Iterable[NDArray[np.float32]], sample_rate: int) -> int:
+    """Writes mono pieces `[n]` as a 16-bit WAV file, atomically, in constant memory.
+
+    Returns:
+        The number of samples that exceeded full scale and were clipped.
+    """
+    clipped = 0
+    with atomic.atomic_path(path) as temporary, wave.open(str(temporary), "wb") as file:
+        file.setparams((1, 2, sample_rate, 0, "NONE", ""))
+        for piece in pieces:
+            clipped += int(np.count_nonzero(np.abs(piece) > 1.0))
+            file.writeframes(sixteen_bit(piece).tobytes())
+    return clipped
+
+
+def sixteen_bit(samples: NDArray[np.float32]) -> NDArray[np.int16]:
+    """Samples of any shape, full scale 1.0, as 16-bit integers; what exceeds full scale is clipped, not wrapped."""
+    scaled = samples * np.float32(32767.0)
+    np.rint(scaled, out=scaled)
+    np.clip(scaled, -32768, 32767, out=scaled)
+    return scaled.astype("<i2")
 
 
 def _full_scale(piece: NDArray[np.int16]) -> NDArray[np.float32]:

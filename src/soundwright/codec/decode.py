@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import wave
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,6 @@ from soundwright.codec.encode_plan import token_name
 from soundwright.core.errors import BadInput, UsageError
 from soundwright.formats import ecdc, tokens
 from soundwright.formats.ecdc import TokenHeader
-from soundwright.runs.atomic import atomic_path
 from soundwright.runs.discover import Found, find_files
 from soundwright.runs.engine import run_step
 from soundwright.runs.options import RunOptions
@@ -112,11 +110,11 @@ class Decode(OneByOne[Codec]):
 
     def run_one(self, state: Codec, item: Item) -> Done:
         """Streams one token file through the codec into a WAV file."""
+        from soundwright.audio.files import write_wav_pieces
+
         (name,) = self.outputs(item)
-        clipped = 0
-        with atomic_path(self.output / name) as temporary, open(temporary, "wb") as file:
-            header, pieces = decode_file(state, item.inputs[0])
-            clipped = _write_wav(file, pieces, header)
+        header, pieces = decode_file(state, item.inputs[0])
+        clipped = write_wav_pieces(self.output / name, pieces, header.sample_rate)
         warnings = (f"{clipped} samples exceeded full scale and were clipped",) if clipped else ()
         return Done((name,), {"num_samples": header.num_samples}, warnings)
 
@@ -150,18 +148,6 @@ def _sound(codec: Codec, pieces: Iterator[NDArray[np.uint16]], num_samples: int)
         left -= len(samples)
         yield samples
     yield decoder.finish()[:left]
-
-
-def _write_wav(file: IO[bytes], pieces: Iterator[NDArray[np.float32]], header: TokenHeader) -> int:
-    """Writes 16-bit mono; returns how many samples were clipped."""
-    clipped = 0
-    with wave.open(file, "wb") as wav:
-        wav.setparams((1, 2, header.sample_rate, header.num_samples, "NONE", ""))
-        for samples in pieces:
-            scaled = np.rint(samples * np.float32(32767.0))
-            clipped += int((np.abs(scaled) > 32767.0).sum())
-            wav.writeframes(np.clip(scaled, -32768, 32767).astype("<i2").tobytes())
-    return clipped
 
 
 def _sort_out(found: Found, root: Path) -> tuple[Found, TokenHeader | None]:

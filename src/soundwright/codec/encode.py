@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from soundwright.codec.contract import Codec
 from soundwright.codec.encode_plan import EncodePlan, make_plan, refuse_mixed_tree, token_name
@@ -170,13 +169,15 @@ def encode_file(codec: Codec, path: Path, file: Any, header: TokenHeader) -> tup
     Raises:
         BadInput: the recording is unreadable, cut short, empty, or has samples that are NaN or infinite.
     """
-    from soundwright.audio.files import open_audio
+    from soundwright.audio.files import mix_to_mono, open_audio
+    from soundwright.audio.resample import resample_pieces
 
     encoder = codec.encoder(header.num_codebooks)
     writer = ecdc.Writer(file, header)
     num_samples = 0
     with open_audio(path) as reader:
-        for samples in mono_at_rate(reader.pieces(), reader.info.sample_rate, codec.info.sample_rate):
+        mono = map(mix_to_mono, reader.pieces())
+        for samples in resample_pieces(mono, reader.info.sample_rate, codec.info.sample_rate):
             if not np.isfinite(samples).all():
                 raise BadInput("has samples that are NaN or infinite", path=path, remedy="repair or leave out the file")
             num_samples += len(samples)
@@ -191,23 +192,6 @@ def encode_file(codec: Codec, path: Path, file: Any, header: TokenHeader) -> tup
     if info.channels > 1:
         changes.append(f"{info.channels} channels mixed to one")
     return writer.finish(num_samples), (", ".join(changes),) if changes else ()
-
-
-def mono_at_rate(
-    pieces: Iterator[NDArray[np.float32]], sample_rate: int, wanted_rate: int
-) -> Iterator[NDArray[np.float32]]:
-    """Mixes pieces `[n, C]` to mono `[m]`, resampled where the rates (Hz) differ."""
-    from soundwright.audio.files import mix_to_mono
-
-    if sample_rate == wanted_rate:
-        yield from map(mix_to_mono, pieces)
-        return
-    import soxr
-
-    stream = soxr.ResampleStream(sample_rate, wanted_rate, 1, dtype="float32")
-    for piece in pieces:
-        yield stream.resample_chunk(mix_to_mono(piece))
-    yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
 
 
 def header_template(codec: Codec, num_codebooks: int) -> TokenHeader:

@@ -172,24 +172,15 @@ class Normalize(OneByOne[None]):
 
 def read_mono(path: Path, sample_rate: int, mono: Mono) -> NDArray[np.float32]:
     """Reads a file piece by piece into mono `[N]` at another rate; only the result is held in memory."""
-    import soxr
-
     from soundwright.audio.files import mix_to_mono, open_audio
+    from soundwright.audio.resample import resample_pieces
 
-    parts: list[NDArray[np.float32]] = []
+    def to_mono(piece: NDArray[np.float32]) -> NDArray[np.float32]:
+        return mix_to_mono(piece) if mono == "mix" else piece[:, min(int(mono == "right"), piece.shape[1] - 1)]
+
     with open_audio(path) as reader:
-        stream = None
-        if reader.info.sample_rate != sample_rate:
-            stream = soxr.ResampleStream(reader.info.sample_rate, sample_rate, 1, dtype="float32")
-        for piece in reader.pieces():
-            if mono == "mix":
-                part = mix_to_mono(piece)
-            else:
-                part = piece[:, min(int(mono == "right"), piece.shape[1] - 1)]
-            parts.append(stream.resample_chunk(part) if stream else part)
-        if stream:
-            parts.append(stream.resample_chunk(np.zeros(0, np.float32), last=True))
-    return np.concatenate(parts)
+        parts = resample_pieces(map(to_mono, reader.pieces()), reader.info.sample_rate, sample_rate)
+        return np.concatenate(list(parts))
 
 
 def channels_cancel(path: Path, rms: float) -> bool:

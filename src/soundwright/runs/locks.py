@@ -12,7 +12,7 @@ from soundwright.core.errors import UsageError
 
 @contextmanager
 def shard_lock(folder: Path, shard_suffix: str) -> Iterator[None]:
-    """Holds the right to run one shard, or with an empty suffix the whole: shards run side by side, with the whole none.
+    """Holds the right to run one shard, or (empty suffix) the whole: shards run side by side, the whole runs alone.
 
     Raises:
         UsageError: another process has it.
