@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundwright.codec.contract import Codec
-from soundwright.codec.encode import load_once
 from soundwright.codec.encode_plan import token_name
+from soundwright.codec.encode_step import load_once
 from soundwright.core.errors import BadInput, UsageError
 from soundwright.formats import ecdc, tokens
 from soundwright.formats.ecdc import TokenHeader

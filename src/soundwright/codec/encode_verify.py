@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from soundwright.codec.contract import Codec
-from soundwright.codec.encode import Encode, encode_file
+from soundwright.codec.encode_step import Encode, encode_file
 from soundwright.core.errors import BadInput
 from soundwright.formats import ecdc
 from soundwright.runs.discover import Found

@@ -3,39 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from soundwright.core.errors import UsageError
 from soundwright.dataset import layout
 from soundwright.dataset.materialize import Materialize, TokenFormat
+from soundwright.dataset.summary import BuildSummary
 from soundwright.runs.discover import find_files
 from soundwright.runs.events import Ended, emit
 from soundwright.runs.interrupt import catch_interrupts
 from soundwright.runs.locks import lock
 from soundwright.runs.state import state_folder
-from soundwright.runs.summary import RunSummary
 
 STEP = "dataset-build"
-
-
-@dataclass
-class BuildSummary(RunSummary):
-    """What a build did.
-
-    Attributes:
-        split: the split that was built.
-        contents: what is in it, as lines for a person.
-    """
-
-    split: str = "train"
-    contents: list[str] = field(default_factory=list)
-
-    def lines(self) -> Iterator[str]:
-        """The summary for a person."""
-        yield from super().lines()
-        yield from self.contents
 
 
 def build(

@@ -30,7 +30,7 @@ from soundwright.runs.interrupt import Interrupt
 from soundwright.runs.step import Item
 
 if TYPE_CHECKING:
-    from soundwright.dataset.build import BuildSummary
+    from soundwright.dataset.summary import BuildSummary
 
 
 class Stopped(Exception):
