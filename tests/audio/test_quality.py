@@ -89,3 +89,5 @@ def test_different_lengths_and_silence_are_refused() -> None:
         si_sdr_db(np.zeros(10), np.ones(10))
     with pytest.raises(UsageError, match="at least"):
         harmonic_to_rest_db(np.zeros(10), SAMPLE_RATE, 440)
+    with pytest.raises(UsageError, match="pitch"):
+        harmonic_to_rest_db(TONE, SAMPLE_RATE, 0)

@@ -242,3 +242,20 @@ train(Path({str(recordings)!r}), Path({str(tmp_path)!r}), **{SMALL | {"steps": 4
     assert done.returncode == 0, done.stderr
     assert [step for step, _ in losses(tmp_path)] == [1, 2, 3, 4]
     assert pocket.load_folder(tmp_path).info.num_codebooks == 8
+
+
+def test_power_off_the_peaks_is_seen_in_held_tones_only_and_silence_is_no_trouble() -> None:
+    t = torch.arange(24_000) / SAMPLE_RATE
+    tone = sum(0.1 * torch.sin(2 * torch.pi * 300 * k * t)[None] / k for k in range(1, 20))
+    wobble = 1 + 0.3 * torch.sin(2 * torch.pi * 25 * t)
+    noise = 0.1 * torch.randn(1, 24_000, generator=torch.Generator().manual_seed(0))
+    weights = LossWeights(rest=1.0)
+    assert isinstance(tone, torch.Tensor)
+    assert reconstruction_loss(tone * wobble, tone, weights, SAMPLE_RATE)[1]["rest"] > 1
+    assert reconstruction_loss(noise * wobble, noise, weights, SAMPLE_RATE)[1]["rest"] < 0.01
+    silence = torch.zeros(1, 24_000)
+    decoded = (1e-4 * noise).requires_grad_()
+    loss, _ = reconstruction_loss(decoded, silence, weights, SAMPLE_RATE)
+    loss.backward()
+    assert decoded.grad is not None
+    assert torch.isfinite(decoded.grad).all()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -26,3 +27,13 @@ def test_a_file_that_does_not_import_is_one_line(tmp_path: Path) -> None:
         plugins.module_from_file(path)
     with pytest.raises(UsageError, match="expected a Python file"):
         plugins.module_from_file(tmp_path / "missing.py")
+
+
+def test_an_edited_file_is_read_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With bytecode caching on, an edit of the same length within the same second was not noticed."""
+    monkeypatch.setattr("sys.dont_write_bytecode", False)
+    path = tmp_path / "mine.py"
+    for value in (1, 2):
+        path.write_text(f"value = {value}")
+        os.utime(path, (1, 1))
+        assert plugins.module_from_file(path).value == value

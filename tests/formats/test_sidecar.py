@@ -15,6 +15,7 @@ from hypothesis.extra import numpy as arrays
 from soundwright.core.errors import BadInput, UsageError
 from soundwright.formats import manifest, sidecar
 from soundwright.formats.sidecar import Feature, HalfReplaced, MissingSidecar
+from soundwright.formats.sidecar_names import pending_of
 from soundwright.formats.statistics import Statistics, merge
 
 NAMES = st.lists(st.text(min_size=1, max_size=8), unique=True, max_size=5)
@@ -124,13 +125,13 @@ def test_a_kill_between_the_files_loses_neither_version(
 def test_the_first_write_may_be_killed_too(tmp_path: Path) -> None:
     npy_path = tmp_path / "x.cond.npy"
     sidecar.write(npy_path, small(), ["a"], fps=75)
-    (tmp_path / "x.cond.json").rename(tmp_path / ".x.cond.json.pending")
+    (tmp_path / "x.cond.json").rename(pending_of(npy_path))
     with pytest.raises(HalfReplaced):
         sidecar.read(npy_path)
     assert sidecar.mend(npy_path)
     assert sidecar.read(npy_path).names == ("a",)
     npy_path.unlink()
-    (tmp_path / "x.cond.json").rename(tmp_path / ".x.cond.json.pending")
+    (tmp_path / "x.cond.json").rename(pending_of(npy_path))
     assert sidecar.mend(npy_path)
     with pytest.raises(MissingSidecar):
         sidecar.read(npy_path)

@@ -63,6 +63,25 @@ def test_23_ranges_are_those_of_the_dataset_not_of_the_same_clip(tokens: Path) -
     assert report.exit_code == 1
 
 
+def test_23_ranges_are_not_the_extremes_of_the_same_data(tokens: Path) -> None:
+    """Where nothing was declared, values were compared with what had been measured on them, and passed."""
+    from soundwright.formats.statistics import Statistics
+
+    known = conditions.read(tokens)
+    assert known
+    measured = Statistics(count=30, min=0.0, max=1.0, mean=0.5, std=0.1)
+    for parameter, unverifiable in (
+        (Parameter(measured=measured), ("pitch",)),
+        (Parameter(range=(0, 500), measured=measured), ()),
+    ):
+        conditions.write(tokens, known.model_copy(update={"parameters": {"pitch": parameter}}))
+        report = audit(audio_root=tokens, verify_ranges=True)
+        assert (report.exit_code, report.unverifiable) == (0, unverifiable)
+    assert audit(audio_root=tokens, verify_ranges=True, fail_on=["range_unverifiable"]).exit_code == 0
+    conditions.write(tokens, known.model_copy(update={"parameters": {"pitch": Parameter(measured=measured)}}))
+    assert audit(audio_root=tokens, verify_ranges=True, fail_on=["range_unverifiable"]).exit_code == 1
+
+
 def test_23_the_tolerance_respects_float16(tokens: Path) -> None:
     """440.3 is 440.25 in float16; 1e-6 called it out of range."""
     assert sidecar.read(tokens / "a.cond.npy").values.max() == 440.25

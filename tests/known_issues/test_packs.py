@@ -5,6 +5,7 @@ The numbers are those of our list of its defects.
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 
 from soundwright.core.errors import BadInput, UsageError
 from soundwright.formats import ecdc, sidecar
+from soundwright.formats.conditions import Conditions, Parameter
 from soundwright.formats.ecdc import TokenFile, TokenHeader
 from soundwright.formats.tokens import read_tokens
 
@@ -142,3 +144,54 @@ def test_nothing_in_a_token_file_is_executed(trees: tuple[Path, Path], tmp_path:
     summary = build(trees[0], tmp_path / "pack", cond_root=trees[1])
     assert {key for key, _ in summary.failures} == {"evil.ecdc", "bare.ecdc"}
     assert not (tmp_path / "executed").exists()
+
+
+def test_all_splits_are_scaled_alike(tmp_path: Path) -> None:
+    """Each split was scaled by its own extremes: a gain of 1 was 1.0 in valid and 0.1 in train."""
+    torch = pytest.importorskip("torch")
+    windows = pytest.importorskip("soundwright.dataset.windows")
+    for split, highest in (("train", 10.0), ("valid", 1.0)):
+        write_clip(tmp_path / split, tmp_path / f"{split}_params", f"{split}.ecdc", highest=highest)
+        build(tmp_path / split, tmp_path / "pack", cond_root=tmp_path / f"{split}_params", split=split)
+    pack = open_pack(tmp_path / "pack")
+    tops = {name: windows.Windows(split, 11)[0]["cond"].max() for name, split in pack.splits.items()}
+    assert torch.isclose(tops["train"], torch.tensor(1.0))
+    assert torch.isclose(tops["valid"], torch.tensor(0.1))
+    assert pack.splits["valid"].conditions == pack.conditions
+
+
+def test_a_rewritten_copy_is_known_by_its_content(trees: tuple[Path, Path], tmp_path: Path) -> None:
+    """A token file in the older format was up to date if its date was, though other tokens had come with that date."""
+    pytest.importorskip("torch")
+    pack, source = tmp_path / "pack", trees[0] / "a.ecdc"
+    build(trees[0], pack, cond_root=trees[1], token_format="torch")
+    target = pack / "tokens" / "a.ecdc"
+    before = target.read_bytes()
+    date = source.stat().st_mtime_ns
+    header = TokenHeader("encodec_24khz", 20 * 320, 4)
+    ecdc.write(source, TokenFile.of(header, np.full((4, 20), 7, np.uint16)))
+    sidecar.write(trees[1] / "a.cond.npy", np.ones((20, 1), np.float32), ["gain"], fps=75)
+    os.utime(source, ns=(date, date))
+    assert build(trees[0], pack, cond_root=trees[1], token_format="torch", verify=True).exit_code == 0
+    assert (read_tokens(target).codes == 7).all()
+    assert target.read_bytes() != before
+    # What is still current is left alone.
+    place = target.stat().st_ino
+    write_clip(*trees, "new.ecdc")
+    build(trees[0], pack, cond_root=trees[1], token_format="torch")
+    assert target.stat().st_ino == place
+
+
+def test_ramps_of_different_height_in_two_splits_go_together(tmp_path: Path) -> None:
+    """The ends of a ramp are its range; those of two splits are one parameter whose range holds both."""
+
+    def known(high: float, **fields: object) -> Conditions:
+        parameter = Parameter(range=(0, high), **fields)
+        return Conditions(fps=75, columns=("gain",), parameters={"gain": parameter})
+
+    combine = pytest.importorskip("soundwright.dataset.schema").combine
+    both = combine([known(1.0), known(10.0)])
+    assert both is not None
+    assert both.parameters["gain"].range == (0, 10)
+    with pytest.raises(UsageError, match="different things"):
+        combine([known(1.0, declared=True), known(10.0, declared=True)])

@@ -165,3 +165,39 @@ def test_values_of_any_dtype_and_layout_are_taken(tokens: Path, tmp_path: Path) 
     )
     assert fill(tokens, producer=["ints"], producers_dir=tmp_path).exit_code == 0
     assert list(sidecar.read(next(tokens.glob("*.npy"))).values[3]) == [6, 1]
+
+
+@pytest.mark.parametrize("cells", [("60,5", "61,5"), ("60", "61,5"), ("-,5", "+1,25")])
+def test_decimal_commas_are_no_classes(tokens: Path, tmp_path: Path, cells: tuple[str, str]) -> None:
+    """A column of 60,5 and 61,5 became a class parameter with the classes "60,5" and "61,5", and nothing was said."""
+    rows = [f"foo_pitch_{60 + i}.00_amp_.75;{cells[i % 2]}" for i in range(7)]
+    (tmp_path / "t.csv").write_text("\n".join(["file;pitch", *rows]))
+    with pytest.raises(UsageError, match=r"column pitch has .* a decimal comma is no number -> .*with a point"):
+        fill(tokens, "--table", str(tmp_path / "t.csv"), producer=["table"])
+    assert not list(tokens.glob("*.npy"))
+    (tmp_path / "t.csv").write_text("\n".join(["file;pitch", *(row.replace(",", ".") for row in rows)]))
+    assert fill(tokens, "--table", str(tmp_path / "t.csv"), producer=["table"]).exit_code == 0
+
+
+def test_another_folder_for_the_sidecars_is_told(tokens: Path, tmp_path: Path) -> None:
+    """`sidecar add --cond-root OTHER` changed what the tokens remember without a word."""
+    first, other = tmp_path / "first", tmp_path / "other"
+    assert not any("from now on" in note for note in init(audio_root=tokens, cond_root=first, options=HERE).notes)
+    summary = fill(tokens, "--const", "a=1", producer=["const"], cond_root=other)
+    [note] = [note for note in summary.notes if "from now on" in note]
+    assert f"was {first}, from now on it is {other} -> to go back: sidecar init --cond-root {first}" in note
+    assert not any("from now on" in note for note in fill(tokens, "--const", "a=1", producer=["const"]).notes)
+    [note] = [note for note in init(audio_root=tokens, cond_root=first, options=HERE).notes if "from now on" in note]
+    assert f"was {other}, from now on it is {first}" in note
+    [note] = [note for note in init(audio_root=tokens, cond_root=tokens, options=HERE).notes if "from now on" in note]
+    assert f"was {first}, from now on it is {tokens}" in note
+
+
+@pytest.mark.parametrize("name", ["n" * 235 + "_amp_1", "é" * 115 + "_amp_1.5"])
+def test_a_name_as_long_as_the_sidecar_allows(tokens: Path, name: str) -> None:
+    """The pending file was called .NAME.cond.json.pending: a name of 240 bytes could be encoded, and had no sidecar."""
+    (tokens / "foo_pitch_60.00_amp_.75.ecdc").rename(tokens / f"{name}.ecdc")
+    assert init(audio_root=tokens, options=HERE).exit_code == 0
+    assert fill(tokens, "--const", "a=1", producer=["const"]).exit_code == 0
+    assert sidecar.read(tokens / f"{name}.cond.npy").names == ("a",)
+    assert not list(tokens.glob(".*.pending"))

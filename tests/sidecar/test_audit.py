@@ -22,7 +22,9 @@ from soundwright.formats.ecdc import TokenFile, TokenHeader
 from soundwright.formats.statistics import Statistics
 from soundwright.sidecar.audit import audit
 from soundwright.sidecar.audit_report import AuditReport
-from soundwright.sidecar.checks import KINDS, Expected, look_at
+from soundwright.sidecar.checks import Expected, look_at
+from soundwright.sidecar.issues import KINDS
+from soundwright.sidecar.ranges import out_of_range
 
 COLUMNS = ("pitch", "amp")
 KEYS = ("a.ecdc", "birds/b.ecdc", "birds/c.ecdc", "d.ecdc")
@@ -80,8 +82,9 @@ def test_sound_trees_pass(trees: tuple[Path, Path]) -> None:
     )
     assert (report.exit_code, report.num_files, report.num_ok, report.issues) == (0, 4, 4, {})
     assert next(report.lines()).startswith("sidecar-audit: 4 files: 4 OK, 0 with problems")
-    # Where the user declared nothing, it is said what the values were compared with.
-    assert "no range is declared for amp" in report.notes[0]
+    # Where nothing is declared, it is said that nothing was compared.
+    assert report.unverifiable == ("amp",)
+    assert "no range is declared for amp: not compared with anything (does not fail the audit)" in report.notes[0]
 
 
 def test_skeletons_pass(tmp_path: Path) -> None:
@@ -132,7 +135,6 @@ def faults() -> dict[str, Callable[[Path, Path], object]]:
         "range_below_min": written(low),
         "range_above_max": written(high),
         "not_a_class": lambda tokens, params: _declare_class(params),
-        "range_unverifiable": lambda tokens, params: _forget_range(params),
         "orphan_sidecar": lambda tokens, params: shutil.copy(params / "a.cond.npy", params / "gone.cond.npy"),
     }
 
@@ -144,27 +146,20 @@ def _declare_class(params: Path) -> None:
     conditions.write(params, known.model_copy(update={"parameters": {**known.parameters, "amp": parameter}}))
 
 
-def _forget_range(params: Path) -> None:
-    known = conditions.read(params)
-    assert known
-    conditions.write(params, known.model_copy(update={"parameters": {**known.parameters, "amp": Parameter()}}))
-
-
 def test_every_kind_of_issue_has_its_test() -> None:
-    assert set(faults()) == set(KINDS)
+    assert {*faults(), "range_unverifiable"} == set(KINDS)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", faults())
 def test_each_fault_is_found_named_and_counted_once_per_file(trees: tuple[Path, Path], kind: str) -> None:
     faults()[kind](*trees)
     report = audit(audio_root=trees[0], verify_ranges=True)
     assert kind in report.files_by_kind
-    tree_wide = kind in ("not_a_class", "range_unverifiable")
-    if not tree_wide:
+    if kind != "not_a_class":
         (key,) = report.issues
         assert key == ("gone.cond.npy" if kind == "orphan_sidecar" else "a.ecdc")
         assert report.files_by_kind[kind] == 1
-    bad = {"orphan_sidecar": 0, "not_a_class": 4, "range_unverifiable": 4}.get(kind, 1)
+    bad = {"orphan_sidecar": 0, "not_a_class": 4}.get(kind, 1)
     assert (report.num_files, report.num_ok) == (4, 4 - bad)
     assert report.exit_code == (0 if kind == "orphan_sidecar" else 1)
     text = "\n".join(report.lines())
@@ -204,21 +199,43 @@ def test_columns_that_differ_from_file_to_file_are_found_without_a_schema_too(tr
     assert report.exit_code == 1
 
 
-def test_ranges_without_a_schema_are_unverifiable_and_fail(trees: tuple[Path, Path]) -> None:
+def test_what_has_no_declared_range_is_named_once_and_fails_on_request(
+    trees: tuple[Path, Path], tmp_path: Path
+) -> None:
+    table = tmp_path / "issues.csv"
+    assert audit(audio_root=trees[0]).unverifiable == ()
+    report = audit(audio_root=trees[0], verify_ranges=True, export_csv=table)
+    assert (report.exit_code, report.num_ok, report.issues, len(report.warnings)) == (0, 4, {}, 1)
+    assert not any("range_unverifiable" in line for line in report.lines())  # the note has said it
+    assert table.read_text().splitlines()[1:] == ["range_unverifiable,,conditions.json,amp: no range is declared"]
+    strict = audit(audio_root=trees[0], verify_ranges=True, fail_on=["range_unverifiable"])
+    assert (strict.exit_code, strict.num_ok, strict.done, len(strict.failures)) == (1, 4, 4, 1)
+    assert "  conditions.json: range_unverifiable: amp: no range is declared" in strict.lines()
+    assert "does not fail" not in strict.notes[0]
+
+
+def test_without_a_schema_no_range_is_verifiable(trees: tuple[Path, Path]) -> None:
     (trees[1] / "conditions.json").unlink()
-    assert audit(audio_root=trees[0]).exit_code == 0
     report = audit(audio_root=trees[0], verify_ranges=True)
-    assert (report.exit_code, report.files_by_kind) == (1, {"range_unverifiable": 4})
+    assert (report.exit_code, report.issues, report.unverifiable) == (0, {}, ("pitch", "amp"))
+
+
+def test_a_class_without_names_is_unverifiable_and_still_a_whole_number(trees: tuple[Path, Path]) -> None:
+    known = conditions.read(trees[1])
+    assert known
+    conditions.write(
+        trees[1], known.model_copy(update={"parameters": {**known.parameters, "amp": Parameter(type="class")}})
+    )
+    report = audit(audio_root=trees[0], verify_ranges=True)
+    assert report.files_by_kind == {"not_a_class": 4}
+    assert report.unverifiable == ("amp",)
 
 
 @given(st.floats(-60_000, 60_000), st.floats(0, 1000), st.sampled_from(["float16", "float32"]))
 def test_a_value_at_its_limit_is_no_fault_in_any_type(low: float, span: float, dtype: str) -> None:
-    from soundwright.sidecar.checks import _of_ranges
-
     high = low + span
     stored = np.array([[low], [high]]).astype(dtype)
-    expected = Expected(parameters={"x": Parameter(range=(low, high))}, verify_ranges=True)
-    assert list(_of_ranges(stored, ("x",), expected)) == []
+    assert list(out_of_range(stored, ("x",), {"x": Parameter(range=(low, high))}, 1e-6)) == []
 
 
 def test_a_value_beyond_the_resolution_is_a_fault(trees: tuple[Path, Path]) -> None:

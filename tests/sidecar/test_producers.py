@@ -41,6 +41,11 @@ def test_a_name_twice_is_refused() -> None:
         Lin(LinOptions(lin=["a=0:1", "a=1:2"]))
 
 
+@pytest.mark.parametrize(("text", "limits"), [("0:1", (0, 1)), ("3:-2", (-2, 3)), ("5:5", (5, 5))])
+def test_the_ends_of_a_line_are_its_range(text: str, limits: tuple[float, float]) -> None:
+    assert Lin(LinOptions(lin=[f"x={text}"])).features(Clip("x.ecdc", HERE))["x"].range == limits
+
+
 # --- tables ---------------------------------------------------------------------------------------------------------
 
 

@@ -94,8 +94,10 @@ def harmonic_to_rest_db(samples: Samples, sample_rate: int, f0_hz: float, *, win
         window: samples.
 
     Raises:
-        UsageError: the note is shorter than a window.
+        UsageError: the note is shorter than a window, or has no pitch.
     """
+    if f0_hz <= 0:
+        raise UsageError(f"expected a note with a pitch, found a fundamental of {f0_hz:g} Hz")
     if len(samples) < window:
         raise UsageError(f"expected at least {window} samples of a held note, found {len(samples)}")
     power = _power(np.asarray(samples, np.float64), window, window // 4).sum(axis=0)

@@ -57,7 +57,11 @@ def decode(
     """
     if output.exists() and not output.is_dir():
         raise UsageError("expected a folder for the output; it is a file", path=output, remedy="give a folder")
-    found = Found([Item(input.name, (input,))]) if input.is_file() else find_files(input, [suffix], exclude=[output])
+    found = (
+        Found([Item(input.name, (input,))], partial=True)
+        if input.is_file()
+        else find_files(input, [suffix], exclude=[output])
+    )
     readable, header = _sort_out(found, input)
     if header is None:
         step = Decode(output, "", device, "", None)
@@ -69,7 +73,7 @@ def decode(
             f"tokens were made by codec {header.codec} with weights {header.revision}; "
             f"--codec {name} is {info.name} with weights {info.revision}",
             path=input,
-            remedy=f"give --codec with the folder of those weights, or {header.codec}@REVISION",
+            remedy=f"give --codec with the folder of the weights {header.revision}",
         )
     step = Decode(output, name, device, info.name, info.revision)
     return run_step(step, readable, output, options, overwrite=overwrite)
@@ -157,7 +161,7 @@ def _sort_out(found: Found, root: Path) -> tuple[Found, TokenHeader | None]:
         UsageError: there are tokens of several codecs, or of several weights of one.
     """
     kinds: dict[tuple[str, str], tuple[Item, TokenHeader]] = {}
-    readable = Found([], list(found.problems), list(found.notes))
+    readable = Found([], list(found.problems), list(found.notes), found.partial)
     for item in found.items:
         try:
             header = tokens.read_token_header(item.inputs[0])

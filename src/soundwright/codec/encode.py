@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from soundwright.codec.encode_plan import EncodePlan, make_plan, refuse_mixed_tree
+from soundwright.codec.encode_plan import EncodePlan, make_plan, refuse_mixed_tree, token_name
 from soundwright.codec.encode_step import Encode, header_template, load_once
 from soundwright.core.errors import UsageError
 from soundwright.formats.bits import BITS
-from soundwright.runs.discover import Found, find_files
+from soundwright.runs.discover import CHECK_EXTENSIONS, Found, find_files
 from soundwright.runs.engine import run_step
 from soundwright.runs.options import RunOptions
 from soundwright.runs.step import Item
@@ -41,7 +41,7 @@ def encode(
     (`soundwright corpus normalize`) if they should also be equally loud.
 
     One output tree holds tokens of one codec, one set of weights and one bandwidth: anything else is an error, unless
-    --overwrite makes everything again.
+    --overwrite makes all of it again.
 
     Args:
         input: Folder of recordings, searched with its subfolders; or one file.
@@ -73,7 +73,7 @@ def encode(
     if verify_samples < 0:
         raise UsageError(f"--verify-samples {verify_samples}", remedy="give 0 or more")
     if list_missing or dry_run:
-        return make_plan(found, output, suffix, overwrite=overwrite and not list_missing)
+        return make_plan(found, output, suffix, options, overwrite=overwrite and not list_missing)
     loaded = load_once(codec, device)
     num_codebooks = loaded.info.codebooks_for(bandwidth)
     if loaded.info.bits_per_code != BITS:
@@ -81,8 +81,8 @@ def encode(
             f"codec {loaded.info.name} has codes of {loaded.info.bits_per_code} bits, token files of {BITS}"
         )
     template = header_template(loaded, num_codebooks)
-    if not overwrite:
-        refuse_mixed_tree(output, suffix, template)
+    replaced = {token_name(item.key, suffix) for item in found.items} if overwrite else set()
+    refuse_mixed_tree(output, suffix, template, replaced)
     step = Encode(output, codec, device, suffix, template)
     summary = run_step(step, found, output, options, overwrite=overwrite)
     if verify and summary.status == "finished":
@@ -103,7 +103,7 @@ def find_input(input: Path, output: Path, extensions: Sequence[str] | None) -> F
     if output.exists() and not output.is_dir():
         raise UsageError("expected a folder for the output; it is a file", path=output, remedy="give a folder")
     if input.is_file():
-        return Found([Item(input.name, (input,))])
+        return Found([Item(input.name, (input,))], partial=True)
     if output.resolve() == input.resolve():
         raise UsageError("input and output are the same folder", path=output, remedy="choose another output folder")
-    return find_files(input, extensions or audio_extensions(), exclude=[output])
+    return find_files(input, extensions or audio_extensions(), exclude=[output], remedy=CHECK_EXTENSIONS)

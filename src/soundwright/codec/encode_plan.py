@@ -11,6 +11,7 @@ from soundwright.core.errors import BadInput, UsageError, show_path
 from soundwright.formats.ecdc import TokenHeader
 from soundwright.formats.tokens import read_token_header
 from soundwright.runs.discover import Found
+from soundwright.runs.options import RunOptions
 
 
 def token_name(key: str, suffix: str) -> str:
@@ -61,40 +62,51 @@ class EncodePlan:
         )
 
 
-def make_plan(found: Found, output: Path, suffix: str, *, overwrite: bool) -> EncodePlan:
-    """Compares recordings with the token files below `output`.
+def make_plan(found: Found, output: Path, suffix: str, options: RunOptions, *, overwrite: bool) -> EncodePlan:
+    """Compares recordings (those of this shard) with the token files below `output`.
 
     A token file counts as there when it is readable; whether it is up to date is for the run itself to say.
     """
     wanted = {token_name(item.key, suffix): item.key for item in found.items}
     standing, damaged = _headers(output, suffix)
-    missing = [key for name, key in wanted.items() if overwrite or name not in standing]
+    mine = {name: key for name, key in wanted.items() if options.in_shard(key)}
+    missing = [key for name, key in mine.items() if overwrite or name not in standing]
     return EncodePlan(
         output,
-        len(wanted) - len(missing),
+        len(mine) - len(missing),
         tuple(missing),
-        tuple(sorted(({*standing, *damaged}) - wanted.keys())),
+        () if found.partial else tuple(sorted(({*standing, *damaged}) - wanted.keys())),
         tuple(str(error) for error in damaged.values()),
         tuple(str(error) for error in found.problems),
     )
 
 
-def refuse_mixed_tree(output: Path, suffix: str, wanted: TokenHeader) -> None:
+def refuse_mixed_tree(output: Path, suffix: str, wanted: TokenHeader, replaced: set[str]) -> None:
     """Refuses to put tokens of one kind beside tokens of another.
 
     Nothing that reads a tree later can tell: a model trained on 8 of 16 codebooks gives no warning.
 
+    Args:
+        output: the folder of token files.
+        suffix: their ending.
+        wanted: header of the files to come.
+        replaced: token files, relative to the folder, that will be made again.
+
     Raises:
-        UsageError: a token file below `output` has another codec, other weights or another number of codebooks.
+        UsageError: another token file has another codec, other weights or another number of codebooks.
     """
     headers, _ = _headers(output, suffix)
-    others = Counter(_kind(header) for header in headers.values() if _kind(header) != _kind(wanted))
+    staying = [_kind(header) for name, header in headers.items() if name not in replaced]
+    others = Counter(kind for kind in staying if kind != _kind(wanted))
     if others:
         texts = [f"{count} of {kind}" for kind, count in others.most_common(3)]
+        remedy = "give --overwrite to make all of them again"
+        if replaced:
+            remedy = "delete those that this command does not make again"
         raise UsageError(
             f"holds other token files ({'; '.join(texts)}) than those of {_kind(wanted)} asked for",
             path=output,
-            remedy="choose another output folder, or give --overwrite to make everything again",
+            remedy=f"choose another output folder, or {remedy}",
         )
 
 

@@ -41,9 +41,7 @@ def verify_tree(encoding: Encode, found: Found, summary: RunSummary, options: Ru
         for item in found.items
         if item.key not in failed and options.in_shard(item.key)
     ]
-    ranked = sorted(
-        (item.key for item in items), key=lambda key: hashlib.sha256(key.encode("utf-8", "replace")).digest()
-    )
+    ranked = sorted((item.key for item in items), key=_rank)
     step = Verify(encoding, frozenset(ranked[:num_again]))
     checked = run_step(step, Found(items), encoding.output, options, overwrite=True)
     summary.failures += checked.failures

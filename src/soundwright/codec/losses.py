@@ -28,6 +28,7 @@ class LossWeights:
         mel: mean absolute difference of log-mel magnitudes (natural logarithm).
         complex_: absolute difference of compressed complex spectra, relative to the reference's.
         valleys: mean absolute difference of log magnitudes on a linear frequency axis (natural logarithm).
+        rest: how much more power than the reference has lies off its peaks where it is a held tone (natural logarithm).
         wave: half mean absolute, half root-mean-square difference of samples, relative to the reference's RMS.
         commitment: of the quantiser.
     """
@@ -35,6 +36,7 @@ class LossWeights:
     mel: float = 1.5
     complex_: float = 2.5
     valleys: float = 0.6
+    rest: float = 0.0
     wave: float = 2.5
     commitment: float = 0.25
 
@@ -62,7 +64,7 @@ def reconstruction_loss(
     gain = _LEVEL / reference.square().mean(dim=-1, keepdim=True).sqrt().clamp_min(1e-3)
     decoded, reference = decoded * gain, reference * gain
     zero = decoded.new_zeros(())
-    mel, complex_, valleys, num_complex, num_valleys = zero, zero, zero, 0, 0
+    mel, complex_, valleys, rest, num_complex, num_valleys = zero, zero, zero, zero, 0, 0
     for size in scales:
         a, b = _spectrum(decoded, size), _spectrum(reference, size)  # [B, frames, bins]
         a_power = a.real.square() + a.imag.square()
@@ -77,6 +79,8 @@ def reconstruction_loss(
         if size >= 1024:
             valleys = valleys + 0.5 * (torch.log(a_power + floor**2) - torch.log(b_power + floor**2)).abs().mean()
             num_valleys += 1
+        if size == 4096 and weights.rest > 0:
+            rest = _off_peaks(a_power, b_power)
     mel, complex_, valleys = mel / len(scales), complex_ / max(1, num_complex), valleys / max(1, num_valleys)
     rms = reference.square().mean(dim=-1).sqrt().clamp_min(1e-3)
     error = decoded - reference
@@ -84,7 +88,8 @@ def reconstruction_loss(
     amount = 0.5 * error.abs().mean(dim=-1) + 0.5 * error.square().mean(dim=-1).add(1e-8).sqrt()
     wave = (amount / rms).clamp(max=10).mean()
     loss = weights.mel * mel + weights.complex_ * complex_ + weights.valleys * valleys + weights.wave * wave
-    numbers = {"mel": mel, "complex": complex_, "valleys": valleys, "wave": wave}
+    loss = loss + weights.rest * rest
+    numbers = {"mel": mel, "complex": complex_, "valleys": valleys, "wave": wave, "rest": rest}
     return loss, {name: float(value.detach()) for name, value in numbers.items()}
 
 
@@ -105,6 +110,23 @@ def _compressed_difference(a: Tensor, a_power: Tensor, b: Tensor, b_power: Tenso
     size = b_power.sqrt() * b_scale
     # per item, so that a quiet bright item counts like a loud dark one
     return (difference.mean(dim=(1, 2)) / size.mean(dim=(1, 2)).clamp_min(0.2)).clamp(max=10).mean()
+
+
+def _off_peaks(a_power: Tensor, b_power: Tensor) -> Tensor:
+    """Log ratio of the power that lies off the reference's peaks, where `a` has more of it; held tones only.
+
+    Off a peak is what is 25 dB below the reference's strongest bin within 12 bins. In noise almost no bin is, in a
+    held note nearly all are: frames count by that share of the bins that are heard.
+    """
+    num_items, num_frames, num_bins = b_power.shape
+    peak = functional.max_pool1d(b_power.reshape(1, -1, num_bins), 25, 1, 12).view_as(b_power)
+    off = (b_power < 0.003 * peak).to(b_power.dtype)
+    heard = (peak > 1e-6 * peak.amax(dim=-1, keepdim=True)).to(b_power.dtype)
+    share = (off * heard).sum(dim=-1) / heard.sum(dim=-1).clamp_min(1)  # silence has no bin that is heard
+    tonal = ((share - 0.4) / 0.3).clamp(0, 1)  # [B, frames]
+    least = 1e-5 * b_power.sum(dim=-1) + 1e-6
+    ratio = torch.log(((a_power * off).sum(dim=-1) + least) / ((b_power * off).sum(dim=-1) + least))
+    return (tonal * ratio.clamp_min(0)).mean()
 
 
 @functools.cache

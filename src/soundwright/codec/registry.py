@@ -84,7 +84,7 @@ def _read_config(folder: Path) -> dict[str, object]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise BadInput(
+        raise UsageError(
             f"expected a config.json in the folder of a codec: {error.strerror}", path=folder, remedy="give its folder"
         ) from error
     except ValueError as error:

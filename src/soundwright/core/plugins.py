@@ -10,7 +10,6 @@ Nothing is imported until the plug-in is asked for by name.
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -45,14 +44,16 @@ def module_from_file(path: Path) -> ModuleType:
     Raises:
         UsageError: the file is missing or does not import; the message has the file's own error.
     """
-    name = f"soundwright_plugin_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None or not path.is_file():
+    if not path.is_file():
         raise UsageError("expected a Python file", path=path, remedy="give the path of a .py file")
-    module = importlib.util.module_from_spec(spec)
+    name = f"soundwright_plugin_{path.stem}"
+    module = ModuleType(name)
+    module.__file__ = str(path)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        # Compiled here and not by the import system, whose bytecode cache takes an edited file of the same length and
+        # second for the old one.
+        exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)
     except Exception as error:  # whatever a stranger's file raises is that file's own evidence
         del sys.modules[name]
         raise UsageError(

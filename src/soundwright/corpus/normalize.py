@@ -6,6 +6,7 @@ trained on them does not spend its capacity on it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from soundwright.core.errors import BadInput, UsageError
 from soundwright.core.units import amplitude_from_db, db_from_amplitude, samples_from_seconds
-from soundwright.runs.discover import find_files
+from soundwright.runs.discover import CHECK_EXTENSIONS, find_files
 from soundwright.runs.engine import run_step
 from soundwright.runs.options import RunOptions
 from soundwright.runs.step import Done, Item, OneByOne
@@ -80,11 +81,13 @@ def normalize(
         "--window-ms": window_ms,
         "--sample-rate": sample_rate,
     }.items():
-        if value <= 0:
+        if not 0 < value < math.inf:
             raise UsageError(f"{name} {value:g}", remedy="give a number above 0")
+    if samples_from_seconds(window_ms / 1000, sample_rate) < 1:
+        raise UsageError(f"--window-ms {window_ms:g} is shorter than one sample", remedy="give e.g. 250")
     if output.resolve() == input.resolve():
         raise UsageError("input and output are the same folder", path=output, remedy="choose another output folder")
-    found = find_files(input, extensions or audio_extensions(), exclude=[output])
+    found = find_files(input, extensions or audio_extensions(), exclude=[output], remedy=CHECK_EXTENSIONS)
     step = Normalize(output, target_rms, window_ms, sample_rate, on_clip, mono)
     return run_step(step, found, output, options, overwrite=overwrite)
 

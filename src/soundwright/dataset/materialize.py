@@ -15,7 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
+from soundwright.core.errors import BadInput
 from soundwright.formats import ecdc, torch_tokens
+from soundwright.formats.ecdc import TokenFile
 from soundwright.formats.tokens import is_torch_archive, read_tokens
 from soundwright.runs import atomic
 
@@ -35,7 +39,7 @@ class Placer:
     Attributes:
         how: link, copy, or nothing at all.
         token_format: token files of the other format are rewritten, under the same name.
-        trust_dates: a copy with the date of its source is up to date; false where another mode made it.
+        trust_dates: a copy with the date and size of its source is up to date; false where another mode made it.
         symbolic: files that became symbolic links.
     """
 
@@ -50,25 +54,33 @@ class Placer:
             return
         if is_torch_archive(source) == (self.token_format == "torch"):
             self.file(source, target)
-        elif not self._is_current_copy(source, target, same_size=False):
-            write = torch_tokens.write if self.token_format == "torch" else ecdc.write
-            write(target, read_tokens(source))
-            _take_date(source, target)
+        else:
+            self._rewrite(source, target)
 
     def file(self, source: Path, target: Path) -> None:
         """Places any other file as it is; what stands there already and is not it is replaced."""
         if self.how == "link":
             self._link(source, target)
-        elif self.how == "copy" and not self._is_current_copy(source, target):
+        elif self.how == "copy" and not (self._has_date(source, target) and _size(source) == _size(target)):
             with atomic.atomic_path(target) as temporary:
                 shutil.copyfile(source, temporary)
             _take_date(source, target)
 
-    def _is_current_copy(self, source: Path, target: Path, *, same_size: bool = True) -> bool:
+    def _rewrite(self, source: Path, target: Path) -> None:
+        """Places a token file in the other format."""
+        tokens = read_tokens(source)
+        # The sizes of two formats say nothing of each other, and a date alone may be that of any file that was copied
+        # with it; so what is there is read. Packing has just read the source: it lies in memory.
+        if self._has_date(source, target) and _holds(target, tokens, self.token_format):
+            return
+        write = torch_tokens.write if self.token_format == "torch" else ecdc.write
+        write(target, tokens)
+        _take_date(source, target)
+
+    def _has_date(self, source: Path, target: Path) -> bool:
         if not self.trust_dates or target.is_symlink() or not target.is_file() or target.samefile(source):
             return False
-        here, there = target.stat(), source.stat()
-        return here.st_mtime_ns == there.st_mtime_ns and (not same_size or here.st_size == there.st_size)
+        return target.stat().st_mtime_ns == source.stat().st_mtime_ns
 
     def _link(self, source: Path, target: Path) -> None:
         original = Path(os.path.realpath(source))
@@ -87,6 +99,21 @@ class Placer:
             temporary.symlink_to(os.path.relpath(original, os.path.realpath(target.parent)))
             self.symbolic.append(target)
         os.replace(temporary, target)
+
+
+def _holds(path: Path, tokens: TokenFile, token_format: TokenFormat) -> bool:
+    """Whether a file of this format has these codes and this length; that is all the older form holds."""
+    try:
+        if is_torch_archive(path) != (token_format == "torch"):
+            return False
+        found = read_tokens(path)
+    except BadInput:
+        return False  # damaged: to be written again
+    return found.num_samples == tokens.num_samples and np.array_equal(found.codes, tokens.codes)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
 
 
 def remove(paths: list[Path], root: Path) -> None:

@@ -149,6 +149,23 @@ class PackedSplit(Sequence[Clip]):
         return self.meaning.columns
 
     @property
+    def conditions(self) -> Conditions | None:
+        """What the columns mean over all splits of the dataset (`meaning.conditions` knows this split alone).
+
+        Raises:
+            BadInput: it does not go with the split: a build was stopped halfway.
+        """
+        conditions = schema.read(self.folder)
+        expected = conditions.columns if conditions else ()
+        if self.columns != expected:
+            raise BadInput(
+                f"names the columns {list(expected)}, split {self.name} has {list(self.columns)}",
+                path=self.folder / schema.NAME,
+                remedy="a build was stopped: run the same dataset build again",
+            )
+        return conditions
+
+    @property
     def duration_s(self) -> float:
         """Length of all clips together."""
         return float(self.num_frames.sum() / self.meaning.frame_rate)
@@ -226,13 +243,5 @@ def open_pack(folder: Path | str) -> Pack:
             remedy="build it: soundwright dataset build TOKENS OUT",
         )
     splits = {name: PackedSplit(folder, name) for name in names}
-    conditions = schema.read(folder)
-    for split in splits.values():
-        expected = conditions.columns if conditions else ()
-        if split.columns != expected:
-            raise BadInput(
-                f"names the columns {list(expected)}, split {split.name} has {list(split.columns)}",
-                path=folder / schema.NAME,
-                remedy="a build was stopped: run the same dataset build again",
-            )
+    (conditions, *_) = [split.conditions for split in splits.values()]
     return Pack(folder, splits, conditions)

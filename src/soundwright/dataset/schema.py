@@ -130,7 +130,10 @@ def combine(parts: Sequence[Conditions]) -> Conditions | None:
     parameters = {}
     for name, parameter in first.parameters.items():
         known = [part.parameters[name].measured for part in (first, *others) if name in part.parameters]
-        parameters[name] = parameter.model_copy(update={"measured": merge(m for m in known if m is not None)})
+        ranges = [part.parameters[name].range for part in (first, *others) if name in part.parameters]
+        parameters[name] = parameter.model_copy(
+            update={"measured": merge(m for m in known if m is not None), "range": _around(ranges)}
+        )
     return first.model_copy(
         update={
             "parameters": parameters,
@@ -158,5 +161,15 @@ def _require_same(a: Conditions, b: Conditions) -> None:
 
 
 def _meaning(parameter: Parameter) -> Parameter:
-    # Without what differs between trees that follow one schema.
-    return parameter.model_copy(update={"measured": None, "declared": False, "doc": ""})
+    # Without what differs between trees that follow one schema. Where no user has declared a range, it is what the
+    # producer's options were: a ramp 0 -> 1 in one tree and 0 -> 10 in another are the same parameter.
+    agreed = parameter.range if parameter.declared else None
+    return parameter.model_copy(update={"measured": None, "declared": False, "doc": "", "range": agreed})
+
+
+def _around(ranges: Sequence[tuple[float, float] | None]) -> tuple[float, float] | None:
+    """The range that holds all of them; None if one is not known."""
+    known = [limits for limits in ranges if limits is not None]
+    if not known or len(known) < len(ranges):
+        return None
+    return min(low for low, _ in known), max(high for _, high in known)

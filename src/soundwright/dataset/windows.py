@@ -38,14 +38,15 @@ class Windows(Dataset[dict[str, torch.Tensor]]):
         Args:
             split: the clips.
             seq_len: frames that a model predicts from each window.
-            scaler: scaling of the conditions; by default that of all columns by the split's own schema. Give the
-                one of the whole dataset, `Scaler(pack.conditions)`, where there are several splits.
+            scaler: scaling of the conditions; by default that of all columns by the schema of the whole dataset, so
+                that a value is the same in every split.
             num_codebooks: take only so many codebooks, the coarse ones first; by default all.
             stride: frames between the beginnings of windows; by default `seq_len`.
             jitter: move each window by a random part of the stride, drawn from torch's generator at each access.
 
         Raises:
             UsageError: a number is out of range, or no clip is long enough.
+            BadInput: the dataset's schema does not go with the split, since a build was stopped.
         """
         stride = seq_len if stride is None else stride
         taken = split.meaning.num_codebooks if num_codebooks is None else num_codebooks
@@ -59,7 +60,7 @@ class Windows(Dataset[dict[str, torch.Tensor]]):
             )
         self.split, self.seq_len, self.stride, self.jitter = split, seq_len, stride, jitter
         self.num_codebooks = taken
-        self.scaler = Scaler(split.meaning.conditions) if scaler is None else scaler
+        self.scaler = Scaler(split.conditions) if scaler is None else scaler
         last_starts = split.num_frames - (seq_len + 1)
         self.num_too_short = int((last_starts < 0).sum())
         # ceil(last / stride) + 1 windows: 0, stride, 2 stride ... and the one that ends with the clip.

@@ -116,16 +116,23 @@ def write(cond_root: Path, conditions: Conditions) -> None:
     atomic.write_json(cond_root / NAME, raw)
 
 
-def remember_cond_root(token_root: Path, cond_root: Path) -> None:
+def remember_cond_root(token_root: Path, cond_root: Path) -> str | None:
     """Writes into a token tree where its sidecars are, relative to it, so that both can be moved together.
+
+    Returns:
+        What the record said before, relative to the token tree; None where there was none, or it said the same.
 
     Raises:
         OSError: the token tree cannot be written.
+        UsageError: the record is damaged.
     """
     relative = os.path.relpath(cond_root.resolve(), token_root.resolve())
     path = _memory(token_root)
-    if not path.is_file() or _recorded(path) != relative:
-        atomic.write_json(path, {"cond_root": relative})
+    before = _recorded(path) if path.is_file() else None
+    if before == relative:
+        return None
+    atomic.write_json(path, {"cond_root": relative})
+    return before
 
 
 def cond_root_of(token_root: Path) -> Path | None:

@@ -23,14 +23,15 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from soundwright.core.errors import BadInput, UsageError
+from soundwright.core.errors import BadInput
 from soundwright.formats.features import Dtype, Feature, SidecarFeature
 from soundwright.formats.sidecar_json import REMAKE, Header, Norm, as_json, read_json
+from soundwright.formats.sidecar_names import SUFFIX, check_suffix, json_of, paths, pending_of
 from soundwright.formats.statistics import Statistics
 from soundwright.runs import atomic
 
@@ -54,8 +55,6 @@ __all__ = [
     "verify",
     "write",
 ]
-
-SUFFIX = ".cond.npy"
 
 
 class MissingSidecar(BadInput):
@@ -101,32 +100,6 @@ class Sidecar:
     def column(self, name: str) -> NDArray[np.floating]:
         """One column `[T]`."""
         return self.values[:, self.names.index(name)]
-
-
-def check_suffix(suffix: str) -> None:
-    """Checks an ending for sidecars.
-
-    Raises:
-        UsageError: it does not end in `.npy`, is nothing but that, or holds a folder.
-    """
-    if not suffix.endswith(".npy") or "/" in suffix or suffix == ".npy":
-        raise UsageError(f"--suffix {suffix!r}", remedy=f"give an ending such as {SUFFIX}")
-
-
-def paths(key: str, suffix: str = SUFFIX) -> tuple[str, str]:
-    """The two files of a token file's sidecar, relative to the sidecar root.
-
-    >>> paths("birds/foo_amp_.75.ecdc")
-    ('birds/foo_amp_.75.cond.npy', 'birds/foo_amp_.75.cond.json')
-    """
-    name = PurePosixPath(key).name
-    npy = key[: len(key) - len(name)] + name.rpartition(".")[0] + suffix
-    return npy, json_of(npy)
-
-
-def json_of(npy: str) -> str:
-    """The JSON file of a .npy file. Not `with_suffix(".cond.json")`, which would give `x.cond.cond.json`."""
-    return npy.removesuffix(".npy") + ".json"
 
 
 def read(npy_path: Path) -> Sidecar:
@@ -215,7 +188,7 @@ def write(
     data = buffer.getvalue()
     header = describe(values, names, fps=fps, features=features)
     header = header.model_copy(update={"values_sha256": hashlib.sha256(data).hexdigest()})
-    pending = _pending(npy_path)
+    pending = pending_of(npy_path)
     atomic.write_json(pending, as_json(header))
     atomic.write_bytes(npy_path, data)
     os.replace(pending, json_of(str(npy_path)))
@@ -257,7 +230,7 @@ def settled_header(npy_path: Path) -> Header:
     Raises:
         BadInput: as `read_header`.
     """
-    pending = _pending(npy_path)
+    pending = pending_of(npy_path)
     try:
         announced = read_json(pending)
         data = npy_path.read_bytes()
@@ -273,7 +246,7 @@ def mend(npy_path: Path) -> bool:
 
     To be called before a sidecar is edited, while no other process edits it.
     """
-    pending = _pending(npy_path)
+    pending = pending_of(npy_path)
     try:
         announced = json.loads(pending.read_text(encoding="utf-8"))["values_sha256"]
     except FileNotFoundError:
@@ -283,11 +256,6 @@ def mend(npy_path: Path) -> bool:
     else:
         pending.unlink()  # killed before the .npy was replaced: the old pair stands whole
     return True
-
-
-def _pending(npy_path: Path) -> Path:
-    # Hidden, so that no search for input finds it; the same name in every process, so that the next finds it.
-    return npy_path.with_name(f".{json_of(npy_path.name)}.pending")
 
 
 def _with_given_ranges(header: Header, values: NDArray[np.floating]) -> Header:

@@ -55,7 +55,8 @@ def run_step(
         found: the items, and the problems met while looking for them, which count as failures.
         output: the folder for the outputs and the state; made if missing.
         options: workers and shards.
-        overwrite: do every item again, and replace files that this step did not write.
+        overwrite: do every item again, and replace files that this step did not write. After a kill the same call goes
+            on: what was done again before the kill is not done once more.
         tolerate_failures: failures do not make the exit code 1.
         seeds: for the record.
         cancel: asked often; when it turns true, the items in hand are finished and no more begun.
@@ -72,16 +73,19 @@ def run_step(
     suffix = options.shard_suffix
     summary = RunSummary(step.name, output, state / f"failures{suffix}.jsonl", tolerate_failures=tolerate_failures)
     with shard_lock(state, suffix), catch_interrupts() as interrupt:
-        if resuming and not options.shard_count:
+        if resuming:
             atomic.remove_leftovers(output)
         with closing(Ledger(state, suffix)) as ledger:
-            work = _Work(step, found, output, options, ledger, overwrite)
+            record_path = state / f"run{suffix}.json"
+            since_ns = _overwriting_since(record_path, step) if overwrite else 0
+            work = _Work(step, found, output, options, ledger, since_ns)
             about = record.describe(step.name, step.settings(), seeds)
-            atomic.write_json(state / f"run{suffix}.json", about)
+            about["overwriting_since_ns"] = since_ns
+            atomic.write_json(record_path, about)
             work.run(summary, lambda: interrupt.requested or bool(cancel and cancel()), interrupt)
             summary.duration_s = time.monotonic() - began
             about.update(summary.facts(), duration_s=round(summary.duration_s, 3), inputs=work.input_facts())
-            atomic.write_json(state / f"run{suffix}.json", about)
+            atomic.write_json(record_path, about)
     emit(Ended(step.name, summary.status, summary.duration_s))
     return summary
 
@@ -96,10 +100,10 @@ class _Work:
         output: Path,
         options: RunOptions,
         ledger: Ledger,
-        overwrite: bool,
+        overwriting_since_ns: int,
     ) -> None:
         self.step, self.found, self.output, self.options = step, found, output, options
-        self.ledger, self.overwrite = ledger, overwrite
+        self.ledger, self.since_ns, self.overwrite = ledger, overwriting_since_ns, overwriting_since_ns > 0
         self.digest = step.settings_digest()
         self.mine = [item for item in found.items if options.in_shard(item.key)]
 
@@ -108,7 +112,7 @@ class _Work:
         if not self.overwrite and self.step.when_settings_differ == "error":
             self._refuse_other_settings()
         clashing = self._clashes()
-        before = [] if self.overwrite else [item for item in self.mine if self._is_done(item)]
+        before = [item for item in self.mine if self._is_done(item)]
         done_before = {item.key for item in before}
         candidates = [item for item in self.mine if item.key not in done_before and item.key not in clashing]
         foreign = {item.key: error for item in candidates if (error := self._foreign(item))}
@@ -129,6 +133,7 @@ class _Work:
                 file.flush()
                 emit(ItemFailed(key, error))
 
+            undone = len(pending)
             for error in self.found.problems:
                 fail(str(error.path), error)
             for item in self.mine:
@@ -138,6 +143,7 @@ class _Work:
                 for warning in self.ledger.entries[item.key].warnings:
                     summary.warnings.append((item.key, warning))
             for batch, results in self._execute(pending, num_workers, stop):
+                undone -= len(batch)
                 for item, result in zip(batch, results, strict=True):
                     if isinstance(result, Entry):
                         self.ledger.note_done(result)
@@ -146,7 +152,8 @@ class _Work:
                         emit(ItemDone(item.key, result.warnings))
                     else:
                         fail(item.key, result)
-        if stop() and summary.done + summary.skipped + len(summary.failures) < len(self.mine):
+                        self._remove_stale(item)
+        if undone and stop():
             summary.status = "interrupted" if interrupt.requested else "cancelled"
         else:
             summary.status = "finished"
@@ -189,7 +196,22 @@ class _Work:
 
     def _is_done(self, item: Item) -> bool:
         entry = self.ledger.entries.get(item.key)
-        return entry is not None and entry.settings == self.digest and entry.holds(item, self.output)
+        return (
+            entry is not None
+            and entry.settings == self.digest
+            and entry.when_ns >= self.since_ns
+            and entry.has_inputs(item)
+            and entry.has_outputs(self.step.outputs(item), self.output)
+        )
+
+    def _remove_stale(self, item: Item) -> None:
+        """Removes what a failed item gave before its input or the settings changed: nobody is to take it for new."""
+        entry = self.ledger.entries.get(item.key)
+        if entry is None or self.step.replaces or (entry.settings == self.digest and entry.has_inputs(item)):
+            return
+        for name, _ in entry.outputs:
+            (self.output / name).unlink(missing_ok=True)
+        self.ledger.drop(item.key)
 
     def _clashes(self) -> dict[str, SoundwrightError]:
         """Items that share an output with another item: none of them is done."""
@@ -210,13 +232,17 @@ class _Work:
 
     def _foreign(self, item: Item) -> SoundwrightError | None:
         """Why an item may not be done: a file stands at its output that this step has never begun to write."""
-        if self.overwrite or self.step.replaces or item.key in self.ledger.begun:
+        if self.overwrite or self.step.replaces:
             return None
+        if item.key in self.ledger.begun:
+            entry = self.ledger.entries.get(item.key)
+            if not (self.found.partial and entry and not entry.has_inputs(item)):
+                return None
         for name in self.step.outputs(item):
             path = self.output / name
             if path.exists():
                 return BadInput(
-                    "exists already and was not written by this step",
+                    "exists already and was not made from this file",
                     path=path,
                     remedy="move it, or give --overwrite",
                 )
@@ -238,6 +264,8 @@ class _Work:
             )
 
     def _orphans(self) -> list[str]:
+        if self.found.partial:
+            return []
         current = {item.key for item in self.found.items}
         gone = [
             name
@@ -247,6 +275,15 @@ class _Work:
             if (self.output / name).exists()
         ]
         return [f"orphan: {show_path(self.output / name)}: its input is gone -> delete it if unwanted" for name in gone]
+
+
+def _overwriting_since(record_path: Path, step: Step[Any]) -> int:
+    """When the overwriting began that this run is part of: now, or that of a run which was stopped before its end."""
+    if record_path.exists():
+        before = json.loads(record_path.read_text(encoding="utf-8"))
+        if before["status"] != "finished" and before["settings"] == step.settings():
+            return int(before["overwriting_since_ns"]) or time.time_ns()
+    return time.time_ns()
 
 
 def _failure(key: str, error: SoundwrightError) -> dict[str, Any]:

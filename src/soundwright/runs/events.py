@@ -18,7 +18,7 @@ class Started:
         step: its name.
         total: items of this run (of this shard), done before or pending.
         skipped: how many of them were done before.
-        workers: worker processes; 0 means in this process.
+        workers: worker processes; 1 means in this process.
     """
 
     step: str
@@ -55,7 +55,7 @@ class Ended:
     """A step has ended.
 
     Attributes:
-        status: `finished` or `cancelled`.
+        status: `finished`, `interrupted` or `cancelled`.
         duration_s: wall time.
     """
 

@@ -1,8 +1,8 @@
 """What a step has done so far: an append-only JSON-lines file per shard, safe against `kill -9`.
 
-Three kinds of lines: the settings (once per digest), the items begun, the items done. A line is appended whole; a
-torn last line is one that never happened. An item counts as done when its inputs and its outputs are as recorded:
-by size and modification time, and where those differ, by content digest (so a tree may be copied or moved).
+Its lines are the settings (once per digest), the items begun, the items done, and those dropped again. A line is
+appended whole; a torn last line is one that never happened. An item counts as done when its inputs and its outputs are
+as recorded: by size and modification time, and where those differ, by content digest (a tree may be copied or moved).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -48,7 +49,7 @@ class Fingerprint:
 
 @dataclass(frozen=True)
 class Entry:
-    """A done item."""
+    """A done item; `when_ns` is the time at which it was, since of two entries for one key the newer counts."""
 
     key: str
     settings: str
@@ -56,19 +57,24 @@ class Entry:
     outputs: tuple[tuple[str, Fingerprint], ...]
     info: dict[str, Any]
     warnings: tuple[str, ...]
+    when_ns: int
 
     @classmethod
     def record(cls, item: Item, settings: str, inputs: tuple[Fingerprint, ...], done: Done, output: Path) -> Entry:
         """Fingerprints the outputs of an item that has just been done."""
         outputs = tuple((name, Fingerprint.of(output / name)) for name in done.outputs)
-        return cls(item.key, settings, inputs, outputs, done.info, done.warnings)
+        return cls(item.key, settings, inputs, outputs, done.info, done.warnings, time.time_ns())
 
-    def holds(self, item: Item, output: Path) -> bool:
-        """Whether inputs and outputs are all as recorded."""
-        return (
-            len(self.inputs) == len(item.inputs)
-            and all(mark.matches(path) for mark, path in zip(self.inputs, item.inputs, strict=True))
-            and all(mark.matches(output / name) for name, mark in self.outputs)
+    def has_inputs(self, item: Item) -> bool:
+        """Whether the item's inputs are as recorded."""
+        return len(self.inputs) == len(item.inputs) and all(
+            mark.matches(path) for mark, path in zip(self.inputs, item.inputs, strict=True)
+        )
+
+    def has_outputs(self, names: tuple[str, ...], output: Path) -> bool:
+        """Whether these are the outputs, and they stand as recorded."""
+        return {name for name, _ in self.outputs} == set(names) and all(
+            mark.matches(output / name) for name, mark in self.outputs
         )
 
     def finished(self) -> Finished:
@@ -80,20 +86,21 @@ class Entry:
         """The inverse of `asdict`."""
         inputs = tuple(Fingerprint(**mark) for mark in line["inputs"])
         outputs = tuple((name, Fingerprint(**mark)) for name, mark in line["outputs"])
-        return cls(line["key"], line["settings"], inputs, outputs, line["info"], tuple(line["warnings"]))
+        warnings = tuple(line["warnings"])
+        return cls(line["key"], line["settings"], inputs, outputs, line["info"], warnings, line["when_ns"])
 
 
 class Ledger:
     """The ledgers of all shards, read together; this shard's is the only one written."""
 
     def __init__(self, folder: Path, shard_suffix: str) -> None:
-        """Reads `folder/done*.jsonl`; later lines replace earlier ones."""
+        """Reads `folder/done*.jsonl`; newer entries replace older ones."""
         self.path = folder / f"done{shard_suffix}.jsonl"
         self.entries: dict[str, Entry] = {}
         self.begun: set[str] = set()
         self.settings: dict[str, dict[str, Any]] = {}
         folder.mkdir(parents=True, exist_ok=True)
-        for path in sorted(folder.glob("done*.jsonl"), key=lambda path: path.stat().st_mtime_ns):
+        for path in folder.glob("done*.jsonl"):
             self._read(path)
         self._mend_torn_line()
         self._file = open(self.path, "a", encoding="utf-8")  # noqa: SIM115 - stays open until `close`
@@ -101,15 +108,23 @@ class Ledger:
     def _read(self, path: Path) -> None:
         for text in path.read_text(encoding="utf-8").split("\n"):
             try:
-                line = json.loads(text)
-            except ValueError:
-                continue  # empty, or torn by a kill: the item counts as begun, not done
-            if "begun" in line:
-                self.begun.update(line["begun"])
-            elif "digest" in line:
-                self.settings[line["digest"]] = line["values"]
-            else:
-                entry = Entry.parse(line)
+                self._take(json.loads(text))
+            except (ValueError, KeyError, TypeError, AttributeError):
+                continue  # empty, torn by a kill, or of another release: the item counts as begun, not done
+
+    def _take(self, line: dict[str, Any]) -> None:
+        if "begun" in line:
+            self.begun.update(line["begun"])
+        elif "digest" in line:
+            self.settings[line["digest"]] = line["values"]
+        elif "dropped" in line:
+            known = self.entries.get(line["dropped"])
+            if known and known.when_ns <= line["when_ns"]:
+                del self.entries[known.key]
+        else:
+            entry = Entry.parse(line)
+            known = self.entries.get(entry.key)
+            if known is None or known.when_ns <= entry.when_ns:
                 self.entries[entry.key] = entry
 
     def _mend_torn_line(self) -> None:
@@ -140,6 +155,11 @@ class Ledger:
         """Remembers a done item."""
         self.entries[entry.key] = entry
         self._append(asdict(entry))
+
+    def drop(self, key: str) -> None:
+        """Forgets a done item."""
+        del self.entries[key]
+        self._append({"dropped": key, "when_ns": time.time_ns()})
 
     def reread(self) -> None:
         """Takes in what other shards have written since."""

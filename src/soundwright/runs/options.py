@@ -58,5 +58,12 @@ class RunOptions:
             num_batches: no more workers than that.
             worth: how many workers the work is worth starting, where the user has not said.
         """
-        wanted = self.workers if self.workers is not None else min(os.cpu_count() or 1, worth)
+        wanted = self.workers if self.workers is not None else min(usable_cores(), worth)
         return max(1, min(wanted, num_batches))
+
+
+def usable_cores() -> int:
+    """Cores that this process may use; in a container fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1  # macOS has no affinity

@@ -18,6 +18,16 @@ State = TypeVar("State")
 #: Faults of the machine, not of an item: the run ends, and the same command goes on when they are mended.
 _CONCERNS_ALL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
+_REMEDIES = {
+    errno.EACCES: "check its permissions",
+    errno.EPERM: "check its permissions",
+    errno.ENOENT: "check that it is still there",
+    errno.ENAMETOOLONG: "shorten its name",
+    errno.EISDIR: "move the folder that stands in its place",
+    errno.ENOTDIR: "move the file that stands in a folder's place",
+    errno.EEXIST: "move what stands in its place",
+}
+
 
 @dataclass(frozen=True)
 class Item:
@@ -132,5 +142,6 @@ class OneByOne(Step[State]):
                 if error.errno in _CONCERNS_ALL:
                     raise
                 path = error.filename or item.inputs[0]
-                outcomes.append(BadInput(f"cannot be used: {error.strerror}", path=path, remedy="check permissions"))
+                remedy = _REMEDIES.get(error.errno or 0, "check the file and its output folder")
+                outcomes.append(BadInput(f"cannot be used: {error.strerror}", path=path, remedy=remedy))
         return outcomes

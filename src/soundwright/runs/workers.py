@@ -13,6 +13,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -25,6 +26,9 @@ from soundwright.runs.step import Done, Item, Outcome, Step
 #: What becomes of an item: a ledger entry, or the error that concerns it.
 Result = Entry | SoundwrightError
 Batch = Sequence[Item]
+
+#: Ctrl-C and `timeout` signal the whole process group; the parent alone decides, and it gives its workers their time.
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 # Math libraries read these when they load. One thread each: n workers with n threads each fight for the cores.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
@@ -165,13 +169,14 @@ class _Worker:
         self.pipe, child = context.Pipe()
         self.batch: Batch | None = None
         self._process: BaseProcess = context.Process(target=_work, args=(child, step, output), daemon=True)
-        # Ctrl-C reaches the whole process group and the parent alone decides; a child that is just starting cannot
-        # ignore it yet, but it inherits the mask.
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        # A child that is just starting cannot ignore signals yet, but it inherits the mask. The tracker is started
+        # before, since its start ends with these signals unblocked.
+        resource_tracker.ensure_running()
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
         try:
             self._process.start()
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
         child.close()
 
     def give(self, batch: Batch) -> None:
@@ -203,15 +208,16 @@ class _Worker:
 
     def end(self) -> None:
         if self.batch is not None:
-            self._process.terminate()
+            self._process.kill()
         self.pipe.close()
         self._process.join()
 
 
 def _work(pipe: Connection, step: Step[Any], output: Path) -> None:
     """The life of a worker process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+    for number in _STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     digest = step.settings_digest()
     state: Any = None

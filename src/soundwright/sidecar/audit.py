@@ -26,10 +26,9 @@ from soundwright.runs.options import RunOptions
 from soundwright.runs.state import STATE_FOLDER
 from soundwright.runs.step import Item
 from soundwright.sidecar.audit_report import STEP, AuditReport
-from soundwright.sidecar.checks import KINDS, Expected, Issue, Looked, look_at
-
-#: What does not make the exit code 1 unless asked for: it stops no later step.
-HARMLESS = ("orphan_sidecar",)
+from soundwright.sidecar.checks import Expected, Looked, look_at
+from soundwright.sidecar.issues import HARMLESS, KINDS, Issue
+from soundwright.sidecar.ranges import unverifiable
 
 
 def audit(
@@ -61,13 +60,15 @@ def audit(
         expect_fps: Frames per second that every sidecar must have. Default: those of its tokens.
         expect_dtype: Type that the values must have. Default: as conditions.json says.
         require: Columns that must be there, separated by commas.
-        verify_ranges: Hold the values against the ranges of the dataset, as declared with sidecar init --schema; where
-            none is declared, against what was measured over the dataset when features were added.
+        verify_ranges: Hold the values against the ranges that are declared for the dataset, with sidecar init --schema
+            or by the producer of a parameter. A parameter without a declared range is named once as
+            range_unverifiable; that does not fail the audit unless --fail-on names it.
         range_tol: How far beyond its range a value may lie, on top of the resolution of its type.
         listed: How many issues to print: a number, 0 for none, all (or -1) for all.
         export_csv: Write all issues to a table: type, rel_ecdc, rel_cond, detail.
         html: Write a page with a picture of each problem file.
-        fail_on: Kinds of issues, separated by commas, that make the exit code 1; or none. Default: all but orphans.
+        fail_on: Kinds of issues, separated by commas, that make the exit code 1; or none. Default: all but
+            orphan_sidecar and range_unverifiable.
         shard_index: Look only at this part of the files, counted from 0; needs --shard-count.
         shard_count: Into how many parts the files are divided, by a hash of their relative path.
 
@@ -105,6 +106,9 @@ def audit(
         emit(ItemDone(item.key))
     if known is None:
         seen.compare_columns(report)
+    if verify_ranges:
+        columns = known.columns if known else dict.fromkeys(name for names in seen.names.values() for name in names)
+        report.tell_unverifiable(unverifiable(columns, expected.parameters))
     for path in _orphans(root, suffix, {item.key for item in found.items}):
         if options.in_shard(path):
             report.issues[path] = (Issue("orphan_sidecar", "there is no token file for it"),)
@@ -211,12 +215,6 @@ def _expected(
             "-> sidecar init or add writes it"
         )
         return expected
-    measured = [n for n in known.columns if known.parameters[n].range is None and known.parameters[n].classes is None]
-    if verify_ranges and measured:
-        report.notes.append(
-            f"no range is declared for {', '.join(measured)}: compared with what was measured over the dataset when "
-            "features were added -> declare it: sidecar init --schema FILE"
-        )
     dtype = expect_dtype or (known.dtype if known.columns else None)
     return replace(expected, dtype=dtype, columns=known.columns, parameters=known.parameters)
 

@@ -12,7 +12,9 @@ from soundwright.core.extras import needs_extra
 from soundwright.formats.conditions import Conditions, Parameter
 from soundwright.formats.tokens import read_tokens
 from soundwright.runs.report import Badge, Block, Cell, Details, Facts, Figure, Page, Table, Text
-from soundwright.sidecar.checks import KINDS, Expected, Issue, limits_of, look_at, slack
+from soundwright.sidecar.checks import Expected, look_at
+from soundwright.sidecar.issues import KINDS, Issue
+from soundwright.sidecar.ranges import limits_of, slack
 
 if TYPE_CHECKING:
     from soundwright.sidecar.audit_report import AuditReport

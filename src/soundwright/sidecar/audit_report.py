@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from soundwright.core.errors import BadInput, show_path
+from soundwright.formats import conditions
 from soundwright.runs import atomic
-from soundwright.sidecar.checks import KINDS, Issue
+from soundwright.sidecar.issues import KINDS, Issue
 
 STEP = "sidecar-audit"
 
@@ -26,6 +27,7 @@ class AuditReport:
         num_files: token files looked at.
         issues: by key (relative path of the token file), or by the path of an orphan relative to `cond_root`.
         rel_cond: .npy file of each key, relative to `cond_root`.
+        unverifiable: parameters whose range should be verified, and none is declared.
         notes: what concerns no single file.
         fail_on: kinds of issues that make the exit code 1.
         most_listed: how many issues `lines` shows; None for all.
@@ -37,6 +39,7 @@ class AuditReport:
     num_files: int = 0
     issues: dict[str, tuple[Issue, ...]] = field(default_factory=dict)
     rel_cond: dict[str, str] = field(default_factory=dict)
+    unverifiable: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
     fail_on: tuple[str, ...] = ()
     most_listed: int | None = 50
@@ -67,7 +70,7 @@ class AuditReport:
     @property
     def done(self) -> int:
         """Token files that do not fail the audit."""
-        return self.num_files - len({key for key, _ in self.failures} - self.orphans)
+        return self.num_files - len({key for key, _ in self.failures} - self.orphans - {conditions.NAME})
 
     @property
     def skipped(self) -> int:
@@ -89,6 +92,24 @@ class AuditReport:
             for issue in issues:
                 if (issue.kind in self.fail_on) == failing:
                     yield key, issue
+        for issue in self._of_parameters():
+            if (issue.kind in self.fail_on) == failing:
+                yield conditions.NAME, issue
+
+    def _of_parameters(self) -> Iterator[Issue]:
+        # Of the whole dataset, so told once: the same words for each of ten thousand files would hide the others.
+        for name in self.unverifiable:
+            yield Issue("range_unverifiable", f"{name}: no range is declared")
+
+    def tell_unverifiable(self, names: tuple[str, ...]) -> None:
+        """Takes in the parameters whose values could not be compared with anything, with a note for the user."""
+        self.unverifiable = names
+        if names:
+            fails = "" if "range_unverifiable" in self.fail_on else " (does not fail the audit)"
+            self.notes.append(
+                f"range_unverifiable: no range is declared for {', '.join(names)}: not compared with anything{fails} "
+                "-> declare it: sidecar init --schema FILE"
+            )
 
     @property
     def files_by_kind(self) -> dict[str, int]:
@@ -97,11 +118,13 @@ class AuditReport:
         return {kind: counts[kind] for kind in KINDS if counts[kind]}
 
     def rows(self) -> Iterator[tuple[str, str, str, str]]:
-        """Every issue as `type, rel_ecdc, rel_cond, detail`."""
+        """Every issue as `type, rel_ecdc, rel_cond, detail`; those of a parameter are issues of conditions.json."""
         for key, issues in self.issues.items():
             rel_ecdc = "" if key in self.orphans else key
             for issue in issues:
                 yield issue.kind, rel_ecdc, self.rel_cond[key], issue.detail
+        for issue in self._of_parameters():
+            yield issue.kind, "", conditions.NAME, issue.detail
 
     def lines(self) -> Iterator[str]:
         """The findings for a person."""
@@ -111,6 +134,8 @@ class AuditReport:
             harmless = "" if kind in self.fail_on else " (does not fail the audit)"
             yield f"  {kind}: {count} {'file' if count == 1 else 'files'}: {KINDS[kind]}{harmless}"
         rows = list(self.rows())
+        if "range_unverifiable" not in self.fail_on:
+            rows = [row for row in rows if row[0] != "range_unverifiable"]  # a note has said it
         shown = rows if self.most_listed is None else rows[: self.most_listed]
         for kind, rel_ecdc, rel_cond, detail in shown:
             yield f"  {show_path(rel_ecdc or rel_cond)}: {kind}: {show_path(detail)}"

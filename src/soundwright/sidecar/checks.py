@@ -22,47 +22,8 @@ from soundwright.core.errors import BadInput, SoundwrightError
 from soundwright.formats import sidecar
 from soundwright.formats.conditions import Parameter
 from soundwright.formats.ecdc import TokenHeader
-
-#: Every kind of issue, and what it means.
-KINDS = {
-    "bad_ecdc": "the token file cannot be read",
-    "mixed_codebooks": "the token file has another codec or number of codebooks than most",
-    "missing_sidecar": "a token file has no sidecar",
-    "missing_json": "the .npy file has no .json file beside it",
-    "bad_sidecar": "a file of the sidecar cannot be read",
-    "bad_shape": "the values are not floats [T, D]",
-    "frame_mismatch": "the sidecar and its tokens have different numbers of frames",
-    "stale_sidecar": "the tokens have changed since the sidecar was made, or the sidecar is half replaced",
-    "dtype_mismatch": "the values have another type than expected",
-    "fps_mismatch": "the sidecar has another frame rate than expected",
-    "missing_names": "there are columns, and no names for them",
-    "duplicate_names": "a column name is there twice",
-    "names_length_mismatch": "there are not as many names as columns",
-    "missing_features": "a required column, or one that the other clips have, is not there",
-    "schema_mismatch": "the columns, or their order, are not those of the tree",
-    "nan_or_inf": "a value is NaN or infinite",
-    "norm_invalid": "the clip's statistics are no finite numbers",
-    "norm_length_mismatch": "there are not as many statistics as columns",
-    "norm_inverted": "a minimum is above its maximum",
-    "range_below_min": "a value lies below the range of its parameter",
-    "range_above_max": "a value lies above the range of its parameter",
-    "not_a_class": "a value of a class parameter is no whole number",
-    "range_unverifiable": "nothing is known of the range of a parameter",
-    "orphan_sidecar": "a sidecar has no token file",
-}
-
-
-@dataclass(frozen=True)
-class Issue:
-    """One thing that is wrong.
-
-    Attributes:
-        kind: one of `KINDS`.
-        detail: what was expected and what was found.
-    """
-
-    kind: str
-    detail: str
+from soundwright.sidecar.issues import Issue
+from soundwright.sidecar.ranges import out_of_range
 
 
 @dataclass(frozen=True)
@@ -75,7 +36,7 @@ class Expected:
         required: columns that must be there.
         columns: the columns of the tree; None where that is not known.
         parameters: what the columns mean, by the schema of the tree.
-        verify_ranges: whether values are held against the schema's ranges.
+        verify_ranges: whether values are held against the declared ranges.
         range_tol: how far beyond a range a value may lie, on top of the resolution of its type.
     """
 
@@ -132,7 +93,7 @@ def look_at(npy_path: Path, tokens: TokenHeader | None, expected: Expected) -> L
     if names is not None:
         issues += _of_columns(names, expected)
         if expected.verify_ranges and values is not None and values.shape[1] == len(names):
-            issues += _of_ranges(values, names, expected)
+            issues += out_of_range(values, names, expected.parameters, expected.range_tol)
     if not issues:
         issues += _by_the_reader(npy_path)
     return Looked(tuple(issues), names, values, fps)
@@ -247,42 +208,6 @@ def _of_columns(names: tuple[str, ...], expected: Expected) -> Iterator[Issue]:
         yield Issue("missing_features", f"{', '.join(lacking)}; there are {', '.join(names) or 'none'}")
     elif expected.columns is not None and names != expected.columns:
         yield Issue("schema_mismatch", f"expected {', '.join(expected.columns) or 'none'}, found {', '.join(names)}")
-
-
-def _of_ranges(values: NDArray[np.floating], names: tuple[str, ...], expected: Expected) -> Iterator[Issue]:
-    for d, name in enumerate(names):
-        limits = limits_of(expected.parameters.get(name))
-        if limits is None:
-            yield Issue("range_unverifiable", f"{name}: the schema of the tree has no range for it")
-            continue
-        column = values[:, d][np.isfinite(values[:, d])]
-        if not len(column):
-            continue
-        if expected.parameters[name].type == "class" and (column != np.rint(column)).any():
-            yield Issue("not_a_class", f"{name}: {column[column != np.rint(column)][0]:g}")
-        low, high = float(column.min()), float(column.max())
-        if limits[0] - low > slack(limits[0], values.dtype, expected.range_tol):
-            yield Issue("range_below_min", f"{name}: {low:g}, the limit is {limits[0]:g}")
-        if high - limits[1] > slack(limits[1], values.dtype, expected.range_tol):
-            yield Issue("range_above_max", f"{name}: {high:g}, the limit is {limits[1]:g}")
-
-
-def limits_of(parameter: Parameter | None) -> tuple[float, float] | None:
-    """The values that a parameter may have: the declared range, its classes, else what was measured over the tree."""
-    if parameter is None:
-        return None
-    if parameter.range is not None:
-        return parameter.range
-    if parameter.classes is not None:
-        return 0.0, float(len(parameter.classes) - 1)
-    return None if parameter.measured is None else (parameter.measured.min, parameter.measured.max)
-
-
-def slack(limit: float, dtype: np.dtype[Any], range_tol: float) -> float:
-    """How far beyond a limit a stored value may lie: a limit such as 440.3 is 440.25 in float16, and no fault."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        step = float(np.spacing(np.abs(np.asarray(limit).astype(dtype))))
-    return range_tol + (step / 2 if np.isfinite(step) else 0.0)  # not finite: the limit lies beyond the type
 
 
 def _by_the_reader(npy_path: Path) -> Iterator[Issue]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -61,7 +62,7 @@ def editing(audio_root: Path, cond_root: Path, options: RunOptions) -> Iterator[
     """Holds the right to edit the sidecars (of this shard), so that init and add never work in one file at once.
 
     Yields:
-        Notes for the user: a token tree that cannot be written cannot remember where its sidecars are.
+        Notes for the user: the token tree remembered another folder, or it cannot be written and remembers none.
 
     Raises:
         UsageError: the folder cannot be made, or another command edits it.
@@ -70,7 +71,14 @@ def editing(audio_root: Path, cond_root: Path, options: RunOptions) -> Iterator[
     notes = []
     with shard_lock(folder, options.shard_suffix):
         try:
-            conditions.remember_cond_root(audio_root, cond_root)
+            before = conditions.remember_cond_root(audio_root, cond_root)
+            if before is not None:
+                old = audio_root if before == "." else Path(os.path.normpath(audio_root.resolve() / before))
+                # Later commands without --cond-root now go there, and `dataset build` packs what is there.
+                notes.append(
+                    f"{show_path(audio_root)}: the folder of its sidecars was {show_path(old)}, from now on it is "
+                    f"{show_path(cond_root)} -> to go back: sidecar init --cond-root {show_path(old)}"
+                )
         except OSError as error:
             notes.append(
                 f"{show_path(audio_root)}: cannot remember where its sidecars are ({error.strerror}) "

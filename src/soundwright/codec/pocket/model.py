@@ -47,6 +47,7 @@ class PocketConfig:
         encoder_dilations, decoder_dilations: one block each; the dilation of its convolution over frames.
         kernel: frames in a block's convolution.
         gate_bands: bands in which `steady` is controlled.
+        gate_power: the gate is raised to it; below 1 it opens wider than it was trained to.
     """
 
     dim: int = 224
@@ -60,6 +61,7 @@ class PocketConfig:
     decoder_dilations: tuple[int, ...] = (1, 2, 4)
     kernel: int = 7
     gate_bands: int = 64
+    gate_power: float = 1.0
 
     def to_dict(self) -> dict[str, Any]:
         """As written in config.json and in the weights' metadata."""
@@ -158,6 +160,7 @@ class Decoder(nn.Module):
         self.norm = nn.RMSNorm(config.dim, eps=1e-5)
         self.leave = nn.Linear(config.dim, 3 * NUM_BINS)
         self.gate = nn.Linear(config.dim, config.gate_bands)
+        self.gate_power = config.gate_power
         nn.init.constant_(self.gate.bias, -1.5)
 
     def forward(self, latents: Tensor, state: DecoderState | None = None) -> tuple[Tensor, DecoderState]:
@@ -168,7 +171,7 @@ class Decoder(nn.Module):
         with torch.autocast("cpu", enabled=False):
             level, real, imag = self.leave(x).chunk(3, dim=-1)  # [B, T, F] each
             # never quite 1: a bin that only hears its own past would stay silent for ever
-            gate = 0.97 * torch.sigmoid(self.gate(x)) @ self.gate_matrix  # [B, T, F]
+            gate = (0.97 * torch.sigmoid(self.gate(x)) @ self.gate_matrix) ** self.gate_power  # [B, T, F]
         scale = torch.exp(level.clamp(max=7.0)) * torch.rsqrt(real.square() + imag.square() + 1e-8)
         spectrum = torch.complex(real * scale, imag * scale)
         nothing = torch.zeros_like(spectrum[:, 0])

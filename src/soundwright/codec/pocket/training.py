@@ -95,8 +95,9 @@ class PocketTask(Task):
         return loss + self.weights.commitment * commitment, numbers | {"commitment": float(commitment.detach())}
 
     def weights_at(self, progress: float) -> LossWeights:
-        """First phase and level, then the valleys between harmonics: their weight rises 2.5 times after 30 %."""
-        return replace(self.weights, valleys=self.weights.valleys * (1 + 1.5 * max(0.0, progress - 0.3) / 0.7))
+        """First phase and level, then what lies between harmonics: more of it after 30 %, held tones after 83 %."""
+        valleys = self.weights.valleys * (1 + 1.5 * max(0.0, progress - 0.3) / 0.7)
+        return replace(self.weights, valleys=valleys, rest=0.5 if progress > 0.83 else 0.0)
 
     def before_step(self, step: int) -> None:
         """Sets the codebooks by k-means once the network has warmed up."""

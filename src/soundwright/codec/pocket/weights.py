@@ -21,7 +21,9 @@ from soundwright.codec.pocket.streaming import PocketCodec
 from soundwright.core.errors import BadInput, UsageError
 
 #: Revision -> SHA-256 of `weights/pocket-<revision>.safetensors`.
-RELEASED: dict[str, str] = {}
+RELEASED: dict[str, str] = {
+    "1": "10967559a4418f65cfbd4aa61729daabc6cd99ce03405c0ff2f264d865303bc3",
+}
 LATEST = "1"
 LICENCE = "Apache-2.0"
 

@@ -66,6 +66,8 @@ class FromAudio(contract.Producer):
             fmax = min(self.options.audio_fmax, rate / 2)
             f0, aperiodicity = fundamental_frequency(samples, rate, hop=hop, fmin=self.options.audio_fmin, fmax=fmax)
             voiced = (aperiodicity < APERIODIC) & (f0 > 0)
+            # Between two lags a period may come out half a sample shorter than that of the highest frequency.
+            f0 = np.minimum(f0, self.options.audio_fmax)
             values["f0_hz"], values["voiced"] = np.where(voiced, f0, 0.0), voiced.astype(np.float64)
         if "centroid_hz" in self._wanted:
             values["centroid_hz"] = spectral_centroid(samples, hop, rate)
@@ -73,7 +75,9 @@ class FromAudio(contract.Producer):
 
     def features(self, clip: contract.Clip) -> Mapping[str, Feature]:
         """As chosen; nothing is measured for it."""
-        return {name: FEATURES[name] for name in self._wanted}
+        # No range for the levels: a recording in floating point, or decoded sound, may exceed full scale.
+        known = FEATURES | {"f0_hz": FEATURES["f0_hz"].model_copy(update={"range": (0.0, self.options.audio_fmax)})}
+        return {name: known[name] for name in self._wanted}
 
 
 def block_level_db(samples: NDArray[np.float32], hop: int) -> NDArray[np.float64]:

@@ -43,5 +43,8 @@ class Lin(contract.Producer):
         return {name: np.linspace(start, end, clip.num_frames) for name, (start, end) in self._ends.items()}
 
     def features(self, clip: contract.Clip) -> Mapping[str, Feature]:
-        """Names as given."""
-        return {name: Feature(doc=f"line from {a:g} to {b:g}") for name, (a, b) in self._ends.items()}
+        """Names as given; the two ends are the range."""
+        return {
+            name: Feature(doc=f"line from {a:g} to {b:g}", range=(min(a, b), max(a, b)))
+            for name, (a, b) in self._ends.items()
+        }

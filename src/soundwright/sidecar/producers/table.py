@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +16,7 @@ from soundwright.formats.features import Feature
 from soundwright.sidecar.producers import contract
 
 _ENDINGS = ("ecdc", "wav", "flac", "ogg", "oga", "opus", "mp3", "aif", "aiff", "aifc", "au", "caf", "w64", "rf64")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
 
 
 class TableOptions(contract.Options):
@@ -92,6 +94,14 @@ class Table(contract.Producer):
                 numbers += 1
             elif name in row:
                 words.setdefault(row[name], self._lines[clip])
+        if words and all(_DECIMAL_COMMA.fullmatch(word) for word in words):
+            # A spreadsheet of a German or French system; as classes these would pass for years unnoticed.
+            word, line = next(iter(words.items()))
+            raise UsageError(
+                f"column {name} has {word!r} in row {line}: a decimal comma is no number",
+                path=self._path,
+                remedy=f"write it with a point, {word.replace(',', '.')}, or save the table as .xlsx with number cells",
+            )
         if words and numbers:
             word, line = next(iter(words.items()))
             raise self._wrong(f"column {name} has numbers, and {word!r} in row {line}; leave unknown cells empty")
