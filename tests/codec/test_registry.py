@@ -99,7 +99,7 @@ def test_folders_that_are_no_streaming_codec(encodec_folder, tmp_path, changes, 
 
 def test_incomplete_folders(encodec_folder, tmp_path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(BadInput, match="expected a config.json"):
+    with pytest.raises(UsageError, match="expected a config.json"):
         load_codec(str(tmp_path / "empty"))
     folder = copy_of(encodec_folder, tmp_path / "weightless")
     (folder / "model.safetensors").unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,9 @@ from soundwright.formats import conditions, ecdc, sidecar
 from soundwright.formats.conditions import Conditions, Parameter
 from soundwright.formats.ecdc import TokenFile, TokenHeader
 from soundwright.formats.statistics import Statistics
+
+# Several modules share `snapshots`.
+sys.path.insert(0, str(Path(__file__).parent))
 
 pytest.importorskip("datasets")
 pytest.importorskip("pyarrow")

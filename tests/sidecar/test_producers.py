@@ -186,6 +186,17 @@ def test_sound_is_measured_on_the_recording(shop, tmp_path) -> None:
     np.testing.assert_allclose(shop.read("deep/t").column("level_db")[middle], -29.0, atol=0.5)
 
 
+@pytest.mark.parametrize("hz", [1590.0, 1625.0, 1655.0])
+def test_no_pitch_lies_above_the_highest_and_that_is_its_declared_range(shop, tmp_path, hz: float) -> None:
+    alone(shop)
+    shop.token("t", RATE)
+    (tmp_path / "wavs").mkdir()
+    soundfile.write(tmp_path / "wavs" / "t.wav", tone(hz, 0.5, RATE), RATE)
+    assert shop.add(producer="from_audio", audio_files=tmp_path / "wavs").exit_code == 0
+    assert shop.conditions().parameters["f0_hz"].range == (0, 1600)
+    assert shop.read("t").column("f0_hz").max() <= 1600
+
+
 class ToyCodec:
     """Decodes every code to a constant level."""
 

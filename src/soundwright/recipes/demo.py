@@ -9,8 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from soundwright.core.errors import show_path
+from soundwright.runs import atomic
 from soundwright.runs.events import Note, emit
 from soundwright.runs.options import RunOptions
+
+#: What the parameters in the computed recordings' names mean.
+SCHEMA = """\
+parameters:
+  pitch: {type: continuous, units: MIDI note, range: [0, 127], doc: 69 is 440 Hz}
+  bright: {type: continuous, range: [0, 1], doc: from dark to bright}
+"""
 
 
 @dataclass(frozen=True)
@@ -87,16 +95,17 @@ def _steps(output: Path, audio: Path | None, seed: int, options: RunOptions) -> 
 
     recordings = audio or output / "recordings"
     normalized, tokens, conditions = output / "normalized", output / "tokens", output / "conditions"
+    schema = None
     if audio is None:
+        schema = output / "schema.yaml"
+        atomic.write_text(schema, SCHEMA)
         emit(Note(f"{write_demo_corpus(recordings, seed=seed)} recordings in {show_path(recordings)}"))
     producers = ["lin", "from_audio"] if audio else ["from_filename", "lin", "from_audio"]
     yield "corpus normalize", normalize(recordings, normalized, options=options)
     yield "codec encode", encode(normalized, tokens, codec="pocket", verify=True, options=options)
-    yield "sidecar init", init(audio_root=tokens, cond_root=conditions, options=options)
-    yield (
-        "sidecar add",
-        add(audio_root=tokens, cond_root=conditions, producer=producers, options=options),
-    )
+    yield "sidecar init", init(audio_root=tokens, cond_root=conditions, schema=schema, options=options)
+    ramp = ("--lin", "position=0:1")
+    yield "sidecar add", add(*ramp, audio_root=tokens, cond_root=conditions, producer=producers, options=options)
     yield "sidecar audit", audit(audio_root=tokens, html=output / "audit.html", verify_ranges=True)
     yield "dataset build", build(tokens, output / "dataset", verify=True)
     yield "codec decode", decode(tokens, output / "decoded", options=options)

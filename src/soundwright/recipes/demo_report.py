@@ -34,7 +34,7 @@ def write_report(page_path: Path, steps: Sequence[tuple[str, Any]]) -> None:
     headers = [read_token_header(folder / "tokens" / key) for key in keys]
     page = Page(
         "From recordings to a conditioned token dataset",
-        lead="What `soundwright demo` made: every step a plain command over plain files, all of them in this folder.",
+        lead="What the demo made: every step a plain command over plain files, all of them in this folder.",
     )
     page.section("In numbers", _facts(headers, steps))
     page.section(

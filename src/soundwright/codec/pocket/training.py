@@ -65,7 +65,7 @@ class PocketTask(Task):
         """Builds network and optimiser."""
         self.place = place
         self.model: Pocket = Pocket(self.config)
-        # Tried instead: Muon for the matrices. Better mel after 450 steps, but four times as many wrong pitches.
+        # Tried instead: Muon for the matrices. After 300 steps 29 of 48 notes had a wrong pitch, with AdamW 6.
         self.optimiser = torch.optim.AdamW(
             self.model.parameters(), lr=self.learning_rate, betas=(0.8, 0.98), weight_decay=1e-3, foreach=True
         )
