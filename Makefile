@@ -28,11 +28,11 @@ demo: install
 
 test: install
 	$(BIN)/lint-imports --cache-dir .import_linter_cache
-	$(BIN)/python -m pytest -m "not full"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not full"
 
 test-full: install
 	$(BIN)/lint-imports --cache-dir .import_linter_cache
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: install
 	$(BIN)/ruff check .

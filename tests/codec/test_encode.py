@@ -122,8 +122,7 @@ def test_a_file_that_encode_did_not_write_is_kept(recordings, tmp_path, encodec_
     ecdc.write(tmp_path / "out" / "a.ecdc", ecdc.TokenFile.of(header, np.zeros((8, 1), np.uint16)))
     summary = run(recordings, tmp_path / "out", encodec_folder)
     assert [str(error) for _, error in summary.failures] == [
-        f"{tmp_path / 'out' / 'a.ecdc'}: exists already and was not made from this file "
-        "-> move it, or give --overwrite"
+        f"{tmp_path / 'out' / 'a.ecdc'}: exists already and was not made from this file -> move it, or give --overwrite"
     ]
     assert summary.exit_code == 1
     assert ecdc.read(tmp_path / "out" / "a.ecdc").num_samples == 320

@@ -217,7 +217,9 @@ def test_damaged_folders_say_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"not tensors at all")
     with pytest.raises(BadInput, match="expected weights"):
         pocket.load_folder(tmp_path)
-    save_file({"a": torch.zeros(2)}, tmp_path / "model.safetensors", {"soundwright": json.dumps({"network": SMALL.to_dict()})})
+    save_file(
+        {"a": torch.zeros(2)}, tmp_path / "model.safetensors", {"soundwright": json.dumps({"network": SMALL.to_dict()})}
+    )
     with pytest.raises(BadInput, match="other tensors"):
         pocket.load_folder(tmp_path)
 

@@ -274,7 +274,7 @@ def test_ctrl_c_finishes_the_items_in_hand(texts: Path, tmp_path: Path, workers:
     os.killpg(process.pid, signal.SIGINT)
     _, told = process.communicate()
     assert process.returncode == 130
-    assert "stopping when the files in hand are finished" in told
+    assert "stopping when what is in hand is finished" in told
     assert "Traceback" not in told
     begun = worked_on(tmp_path / "out")
     assert len(begun) == len(list((tmp_path / "out").rglob("*.out"))) < 8

@@ -14,7 +14,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from soundwright.audio.containers import missing_bytes
+from soundwright.audio.containers import states_its_length, what_is_missing
 from soundwright.core.errors import BadInput
 from soundwright.runs import atomic
 
@@ -103,8 +103,8 @@ class AudioReader:
         while len(piece := self._file.read(_PIECE, dtype=dtype, always_2d=True)):
             total += len(piece)
             yield piece if dtype == "float32" else _full_scale(piece)
-        # For other compressed streams the header's count may be an estimate; FLAC states it exactly.
-        if self._file.format == "FLAC" and total < self.info.num_samples:
+        # Elsewhere the header's count may be an estimate.
+        if total < self.info.num_samples and states_its_length(self.path):
             raise _truncated(self.path, f"{total} of {self.info.num_samples} samples")
 
 
@@ -208,11 +208,11 @@ def _full_scale(piece: NDArray[np.int16]) -> NDArray[np.float32]:
 
 
 def _require_whole(path: Path, num_samples: int) -> None:
+    missing = what_is_missing(path)
+    if missing:
+        raise _truncated(path, missing)
     if num_samples == 0:
         raise BadInput("holds no samples", path=path, remedy="leave out the file")
-    missing = missing_bytes(path)
-    if missing:
-        raise _truncated(path, f"{missing} bytes of its sound data are missing")
 
 
 def _truncated(path: Path, found: str) -> BadInput:

@@ -32,7 +32,7 @@ def catch_interrupts() -> Iterator[Interrupt]:
         if interrupt.requested:
             raise KeyboardInterrupt
         interrupt.requested = True
-        emit(Note("stopping when the files in hand are finished; Ctrl-C again stops at once"))
+        emit(Note("stopping when what is in hand is finished; Ctrl-C again stops at once"))
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

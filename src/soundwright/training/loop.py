@@ -11,13 +11,10 @@ to be saved, and two ranks with batch 4 see what one process with batch 8 sees.
 from __future__ import annotations
 
 import math
-import signal
-import threading
 import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
@@ -25,6 +22,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from soundwright.core.errors import BadInput, SoundwrightError
+from soundwright.runs.interrupt import catch_interrupts
 from soundwright.training.checkpoint import (
     latest_checkpoint,
     load_checkpoint,
@@ -127,10 +125,10 @@ def fit(task: Task, settings: LoopSettings, folder: Path, trackers: Trackers) ->
     peaks = [float(group["lr"]) for group in task.optimiser.param_groups]
     step, elapsed_s = _resume(task, folder, place)
     last: dict[str, float] = {}
-    with _StopSignal() as stop:
+    with catch_interrupts() as interrupt:
         while True:
             progress = max(step / settings.steps, elapsed_s / settings.max_duration_s)
-            progress, stopped = agree(progress, stop.asked, place)
+            progress, stopped = agree(progress, interrupt.requested, place)
             if progress >= 1 or stopped:
                 break
             began = time.perf_counter()
@@ -215,24 +213,3 @@ def _resume(task: Task, folder: Path, place: Place) -> tuple[int, float]:
     if place.rank < len(state["random"]):
         set_random_states(state["random"][place.rank])
     return int(state["step"]), float(state["elapsed_s"])
-
-
-class _StopSignal:
-    """Ctrl-C and SIGTERM ask the loop to stop after the step; a second Ctrl-C interrupts at once."""
-
-    asked = False
-
-    def __enter__(self) -> _StopSignal:
-        self._previous: dict[int, Any] = {}
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._previous[number] = signal.signal(number, self._handle)
-        return self
-
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        self.asked = True
-        signal.signal(number, self._previous[number])
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
