@@ -105,7 +105,17 @@ def _steps(output: Path, audio: Path | None, seed: int, options: RunOptions) -> 
     yield "codec encode", encode(normalized, tokens, codec="pocket", verify=True, options=options)
     yield "sidecar init", init(audio_root=tokens, cond_root=conditions, schema=schema, options=options)
     ramp = ("--lin", "position=0:1")
-    yield "sidecar add", add(*ramp, audio_root=tokens, cond_root=conditions, producer=producers, options=options)
+    yield (
+        "sidecar add",
+        add(
+            *ramp,
+            audio_root=tokens,
+            cond_root=conditions,
+            producer=producers,
+            audio_files=normalized,
+            options=options,
+        ),
+    )
     yield "sidecar audit", audit(audio_root=tokens, html=output / "audit.html", verify_ranges=True)
     yield "dataset build", build(tokens, output / "dataset", verify=True)
     yield "codec decode", decode(tokens, output / "decoded", options=options)

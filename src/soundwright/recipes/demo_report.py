@@ -14,7 +14,7 @@ from soundwright.core.units import seconds_from_samples
 from soundwright.formats import sidecar
 from soundwright.formats.ecdc import TokenFile
 from soundwright.formats.tokens import read_token_header, read_tokens
-from soundwright.runs.report import Block, Code, Details, Facts, Figure, Link, Page, Player, Row, Table, Text
+from soundwright.runs.report import Block, Code, Column, Details, Facts, Figure, Link, Page, Player, Row, Table, Text
 
 #: The page shows this many clips, spread over the corpus.
 CLIPS_SHOWN = 6
@@ -82,12 +82,12 @@ def _clip(folder: Path, key: str) -> list[Block]:
     stem = key.removesuffix(".ecdc")
     original, decoded = f"normalized/{stem}.wav", f"decoded/{stem}.wav"
     tokens = read_tokens(folder / "tokens" / key)
-    rate = tokens.sample_rate
-    return [
-        Row(Player(Path(original), "original", "normalised"), Player(Path(decoded), "decoded", "from its tokens")),
-        Row(_spectrogram(folder / original, rate, "original"), _spectrogram(folder / decoded, rate, "decoded")),
-        Row(_tokens(tokens), _curves(folder, key)),
+    sides = [
+        block
+        for path, label, remark in ((original, "original", "normalised"), (decoded, "decoded", "from its tokens"))
+        for block in (Player(Path(path), label, remark), _spectrogram(folder / path, tokens.sample_rate, label))
     ]
+    return [Row(Column(*sides), Column(_tokens(tokens), _curves(folder, key)))]
 
 
 def _spectrogram(path: Path, sample_rate: int, title: str) -> Block:
@@ -118,7 +118,7 @@ def _curves(folder: Path, key: str) -> Block:
         title="conditions",
         width_px=WIDTH_PX,
     )
-    return Figure(picture, alt="conditioning parameters over time", caption=", ".join(conditions.names))
+    return Figure(picture, alt=f"conditioning over time: {', '.join(conditions.names)}")
 
 
 def _reading() -> list[Block]:

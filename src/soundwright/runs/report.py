@@ -192,6 +192,17 @@ class Row:
         return f'<div class="row">{"".join(f"<div>{block.html()}</div>" for block in self.blocks)}</div>'
 
 
+class Column:
+    """Blocks below each other, as one block of a row."""
+
+    def __init__(self, *blocks: Block) -> None:
+        self.blocks = blocks
+
+    def html(self) -> str:
+        """See `Block`."""
+        return "".join(block.html() for block in self.blocks)
+
+
 class Details:
     """Blocks that fold away under a line of text."""
 
