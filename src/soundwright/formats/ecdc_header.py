@@ -113,7 +113,8 @@ def parse_header(data: bytes, path: Path | str | None) -> tuple[TokenHeader, int
         raise bad_token_file(path, f"a token file header of at least {_START.size} bytes", f"{len(data)} bytes")
     magic, version, length = _START.unpack_from(data)
     if magic != MAGIC:
-        raise bad_token_file(path, "a token file, which starts with ECDC", f"{magic!r}")
+        found = f"expected a token file, which starts with ECDC, found {magic!r}"
+        raise BadInput(found, path=path, remedy="give a file that codec encode made")
     if version != 0:
         raise bad_token_file(path, "version 0 of the token format", f"version {version}")
     if length > MAX_JSON_BYTES:

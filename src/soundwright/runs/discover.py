@@ -58,7 +58,7 @@ def find_files(
     search.walk(os.fspath(root), "", frozenset())
     found = search.found
     if not found.items and not found.problems:
-        raise UsageError(f"no file ends in {' or '.join(wanted)}", path=root, remedy=remedy)
+        raise UsageError(f"no file ends in {', '.join(wanted)}", path=root, remedy=remedy)
     found.items.sort(key=lambda item: item.key)
     return found
 
