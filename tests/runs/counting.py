@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from soundwright.core.errors import BadInput
+from soundwright.core.errors import BadInput, MissingExtra
 from soundwright.runs import atomic
 from soundwright.runs.step import Done, Finished, Item, OneByOne
 
@@ -40,6 +40,8 @@ class Upper(OneByOne[str]):
         match text:
             case "bad":
                 raise BadInput("is bad", path=item.inputs[0], remedy="mend it")
+            case "extra":
+                raise MissingExtra("not installed")
             case "crash":
                 os.kill(os.getpid(), signal.SIGKILL)
             case "defect":

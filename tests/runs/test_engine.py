@@ -128,6 +128,14 @@ def test_a_step_that_cannot_be_set_up_says_so(texts: Path, tmp_path: Path, worke
         upper(texts, tmp_path / "out", suffix="no setup", workers=workers)
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_missing_extra_is_said_once_and_not_for_every_item(texts: Path, tmp_path: Path, workers: int) -> None:
+    for path in texts.rglob("*.txt"):
+        path.write_text("extra")
+    with pytest.raises(UsageError, match="not installed"):
+        upper(texts, tmp_path / "out", workers=workers)
+
+
 def test_shards_divide_the_work_and_the_last_one_reduces_all(texts: Path, tmp_path: Path) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     upper(texts, whole)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
-from soundwright.core.errors import BadInput, SoundwrightError
+from soundwright.core.errors import BadInput, MissingExtra, SoundwrightError
 
 State = TypeVar("State")
 
@@ -128,6 +128,7 @@ class OneByOne(Step[State]):
 
         Raises:
             SoundwrightError: the item cannot be done; the others go on.
+            MissingExtra: the run ends.
         """
 
     def run(self, state: State, items: Sequence[Item]) -> Sequence[Outcome]:
@@ -136,6 +137,8 @@ class OneByOne(Step[State]):
         for item in items:
             try:
                 outcomes.append(self.run_one(state, item))
+            except MissingExtra:
+                raise  # every item would fail in the same way
             except SoundwrightError as error:
                 outcomes.append(error)
             except OSError as error:
