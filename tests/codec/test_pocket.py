@@ -32,7 +32,7 @@ from soundwright.codec.pocket.steady import SteadyState, linear_recurrence, stea
 from soundwright.codec.pocket.streaming import PocketCodec
 from soundwright.core.errors import BadInput, UsageError
 
-SMALL = PocketConfig(dim=24, hidden=16, latent=6, num_codebooks=4, codebook_size=64, gate_bands=8)
+SMALL = PocketConfig(dim=24, hidden=16, latent=6, num_codebooks=4, codebook_size=64, gate_bands=8, steady_passes=2)
 INFO = CodecInfo("pocket", "test", SAMPLE_RATE, HOP, 4, 6, "Apache-2.0")
 
 

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,15 @@ from soundwright.audio.quality import cents, note_pitch_hz
 from soundwright.codec import pocket
 from soundwright.codec.crops import Crops, pack_recordings
 from soundwright.codec.losses import LossWeights, reconstruction_loss
+from soundwright.codec.pocket.model import Pocket, PocketConfig
+from soundwright.codec.pocket.training import RefineTask
 from soundwright.codec.train import split_files, train
 from soundwright.core.errors import UsageError
 from soundwright.recipes import pocket_corpus
 from soundwright.recipes.midi import Note, write_midi
 from soundwright.recipes.tones import synthetic_minute
+from soundwright.training.loop import LoopSettings, fit
+from soundwright.training.tracking import Trackers
 
 SAMPLE_RATE = 24_000
 SMALL: dict[str, Any] = {
@@ -259,3 +264,21 @@ def test_power_off_the_peaks_is_seen_in_held_tones_only_and_silence_is_no_troubl
     loss.backward()
     assert decoded.grad is not None
     assert torch.isfinite(decoded.grad).all()
+
+
+def test_refining_changes_the_decoder_and_leaves_the_tokens(tmp_path: Path) -> None:
+    config = PocketConfig(dim=24, hidden=16, latent=6, num_codebooks=4, codebook_size=64, gate_bands=8)
+    torch.manual_seed(0)
+    trained = Pocket(config)
+    trained.quantizer.initialise(torch.randn(500, 6))
+    samples = np.round(sound(0, 4.0, SAMPLE_RATE) * 32767).astype("<i2")
+    crops = Crops(samples, np.array([0, len(samples)]))
+    refined = replace(config, steady_passes=2)
+    task = RefineTask(trained, refined, crops, crops, batch_size=2, crop_frames=64, learning_rate=1e-3)
+    numbers = fit(task, LoopSettings(steps=2), tmp_path, Trackers([]))
+    assert numbers["done"] == 1
+    before, after = trained.state_dict(), task.model.state_dict()
+    kept = {name for name in after if name in before and torch.equal(after[name], before[name])}
+    assert {name for name in after if not name.startswith("decoder.")} <= kept
+    assert not any(name.startswith("decoder.") for name in kept)
+    assert "decoder.again_bias" in after

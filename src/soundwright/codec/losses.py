@@ -28,7 +28,7 @@ class LossWeights:
         mel: mean absolute difference of log-mel magnitudes (natural logarithm).
         complex_: absolute difference of compressed complex spectra, relative to the reference's.
         valleys: mean absolute difference of log magnitudes on a linear frequency axis (natural logarithm).
-        rest: how much more power than the reference has lies off its peaks where it is a held tone (natural logarithm).
+        rest: how much more of the power than in the reference lies off its peaks where it is a held tone (natural log).
         wave: half mean absolute, half root-mean-square difference of samples, relative to the reference's RMS.
         commitment: of the quantiser.
     """
@@ -113,19 +113,23 @@ def _compressed_difference(a: Tensor, a_power: Tensor, b: Tensor, b_power: Tenso
 
 
 def _off_peaks(a_power: Tensor, b_power: Tensor) -> Tensor:
-    """Log ratio of the power that lies off the reference's peaks, where `a` has more of it; held tones only.
+    """Log ratio of the shares of power that lie off the reference's peaks, where `a` has more; held tones only.
 
-    Off a peak is what is 25 dB below the reference's strongest bin within 12 bins. In noise almost no bin is, in a
-    held note nearly all are: frames count by that share of the bins that are heard.
+    Off a peak is what is 25 dB below the reference's strongest bin within 12 bins, and so are both its neighbours: a
+    Hann window's skirt, 30 dB below the peak, would hide the roughness. In noise almost no bin is off a peak, in a held
+    note nearly all are: frames count by that share of the bins that are heard.
     """
     num_items, num_frames, num_bins = b_power.shape
     peak = functional.max_pool1d(b_power.reshape(1, -1, num_bins), 25, 1, 12).view_as(b_power)
-    off = (b_power < 0.003 * peak).to(b_power.dtype)
-    heard = (peak > 1e-6 * peak.amax(dim=-1, keepdim=True)).to(b_power.dtype)
-    share = (off * heard).sum(dim=-1) / heard.sum(dim=-1).clamp_min(1)  # silence has no bin that is heard
-    tonal = ((share - 0.4) / 0.3).clamp(0, 1)  # [B, frames]
-    least = 1e-5 * b_power.sum(dim=-1) + 1e-6
-    ratio = torch.log(((a_power * off).sum(dim=-1) + least) / ((b_power * off).sum(dim=-1) + least))
+    on = (b_power >= 0.003 * peak).to(b_power.dtype)
+    heard = (peak > 1e-4 * peak.amax(dim=-1, keepdim=True)).to(b_power.dtype)
+    share = ((1 - on) * heard).sum(dim=-1) / heard.sum(dim=-1).clamp_min(1)  # silence has no bin that is heard
+    tonal = ((share - 0.5) / 0.25).clamp(0, 1)  # [B, frames]
+    off = 1 - functional.max_pool1d(on.reshape(1, -1, num_bins), 3, 1, 1).view_as(on)
+    # each relative to its own peaks, or silence would be the cheapest way to have nothing off them
+    a_off, b_off = (a_power * off).sum(dim=-1), (b_power * off).sum(dim=-1)
+    a_on, b_on = (a_power * (1 - off)).sum(dim=-1), (b_power * (1 - off)).sum(dim=-1)
+    ratio = torch.log((a_off / (a_on + 1e-6) + 1e-5) / (b_off / (b_on + 1e-6) + 1e-5))
     return (tonal * ratio.clamp_min(0)).mean()
 
 

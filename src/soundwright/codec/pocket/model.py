@@ -35,7 +35,7 @@ DECODER_LOOKAHEAD = 2
 
 @dataclass(frozen=True)
 class PocketConfig:
-    """The shape of a `pocket` network; the defaults are those of the released weights.
+    """The shape of a `pocket` network; the defaults are those of `codec train`.
 
     Attributes:
         dim: D, features between blocks.
@@ -48,6 +48,7 @@ class PocketConfig:
         kernel: frames in a block's convolution.
         gate_bands: bands in which `steady` is controlled.
         gate_power: the gate is raised to it; below 1 it opens wider than it was trained to.
+        steady_passes: 1, or 2 for a second `steady` after the first, with a gate of its own.
     """
 
     dim: int = 224
@@ -62,6 +63,7 @@ class PocketConfig:
     kernel: int = 7
     gate_bands: int = 64
     gate_power: float = 1.0
+    steady_passes: int = 1
 
     def to_dict(self) -> dict[str, Any]:
         """As written in config.json and in the weights' metadata."""
@@ -142,7 +144,7 @@ class DecoderState(NamedTuple):
     """What a decoder carries from one piece to the next: the blocks' pasts and the last spectra."""
 
     blocks: list[Tensor]
-    steady: SteadyState
+    steady: list[SteadyState]
 
 
 class Decoder(nn.Module):
@@ -161,6 +163,11 @@ class Decoder(nn.Module):
         self.leave = nn.Linear(config.dim, 3 * NUM_BINS)
         self.gate = nn.Linear(config.dim, config.gate_bands)
         self.gate_power = config.gate_power
+        self.steady_passes = config.steady_passes
+        if config.steady_passes == 2:
+            # the second gate follows the first, band by band: so few numbers that they hardly count in the file
+            self.again_scale = nn.Parameter(torch.ones(config.gate_bands))
+            self.again_bias = nn.Parameter(torch.full((config.gate_bands,), -1.5))
         nn.init.constant_(self.gate.bias, -1.5)
 
     def forward(self, latents: Tensor, state: DecoderState | None = None) -> tuple[Tensor, DecoderState]:
@@ -170,14 +177,24 @@ class Decoder(nn.Module):
         x = self.norm(x).float()
         with torch.autocast("cpu", enabled=False):
             level, real, imag = self.leave(x).chunk(3, dim=-1)  # [B, T, F] each
-            # never quite 1: a bin that only hears its own past would stay silent for ever
-            gate = (0.97 * torch.sigmoid(self.gate(x)) @ self.gate_matrix) ** self.gate_power  # [B, T, F]
+            opening = self.gate(x)  # [B, T, bands]
+            gates = [self._spread(opening)]
+            if self.steady_passes == 2:
+                gates.append(self._spread(self.again_scale * opening + self.again_bias))
         scale = torch.exp(level.clamp(max=7.0)) * torch.rsqrt(real.square() + imag.square() + 1e-8)
         spectrum = torch.complex(real * scale, imag * scale)
         nothing = torch.zeros_like(spectrum[:, 0])
-        before = SteadyState(nothing, nothing, nothing) if state is None else state.steady
-        steadied, after = steady(spectrum, gate, before)
-        return steadied, DecoderState(blocks, after)
+        after = []
+        for i, gate in enumerate(gates):
+            before = SteadyState(nothing, nothing, nothing) if state is None else state.steady[i]
+            spectrum, kept = steady(spectrum, gate, before)
+            after.append(kept)
+        return spectrum, DecoderState(blocks, after)
+
+    def _spread(self, opening: Tensor) -> Tensor:
+        """What a gate's bands say, `[B, T, bands]`, as the gate of each bin, `[B, T, F]`."""
+        # never quite 1: a bin that only hears its own past would stay silent for ever
+        return (0.97 * torch.sigmoid(opening) @ self.gate_matrix) ** self.gate_power
 
 
 class Pocket(nn.Module):

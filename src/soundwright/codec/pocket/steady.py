@@ -52,7 +52,7 @@ def steady(spectrum: Tensor, gate: Tensor, past: SteadyState) -> tuple[Tensor, S
         far = sides[:, :, :-4] + sides[:, :, 4:]
         turn = turn + torch.view_as_complex((0.5 * near + 0.25 * far).contiguous())
         # An open gate also averages the angle over longer; a closed one forgets the note before.
-        turn = linear_recurrence((0.95 * gate).to(turn.dtype), turn, past.turning)
+        turn = linear_recurrence((0.95 * gate.sqrt()).to(turn.dtype), turn, past.turning)
         unit = turn / (turn.abs() + 1e-12)
     steadied = linear_recurrence(gate * unit, (1 - gate) * spectrum, past.steadied)
     return steadied, SteadyState(spectrum[:, -1].detach(), turn[:, -1], steadied[:, -1].detach())

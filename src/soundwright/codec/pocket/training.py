@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from soundwright.codec.crops import Crops
 from soundwright.codec.losses import LossWeights, reconstruction_loss
@@ -124,6 +124,88 @@ class PocketTask(Task):
         atomic.write_bytes(folder / "model.safetensors", pack_weights(self.model, {"licence": licence}))
         config = {"codec": "pocket", "sample_rate": SAMPLE_RATE, "hop": HOP, **self.config.to_dict(), **facts}
         atomic.write_json(folder / "config.json", config)
+
+
+class RefineTask(PocketTask):
+    """Trains only the decoder of a network that `PocketTask` has trained: its tokens stay what they are.
+
+    Half of each batch are crops of single held notes. The loss weighs most what lies between the harmonics of a held
+    tone, and does not judge a crop's first frames, whose past a stream would have.
+
+    Args:
+        trained: the network to begin with; its decoder may lack the second gate.
+        crops: training audio.
+        notes: training audio of single held notes.
+        batch_size: crops per rank and micro-step.
+        crop_frames: frames per crop.
+        learning_rate: peak.
+        seed: of crops and levels.
+        weights: of the loss.
+    """
+
+    #: Frames at the start of a crop that are not judged.
+    UNJUDGED = 12
+
+    def __init__(
+        self,
+        trained: Pocket,
+        config: PocketConfig,
+        crops: Crops,
+        notes: Crops,
+        *,
+        batch_size: int,
+        crop_frames: int,
+        learning_rate: float,
+        seed: int = 0,
+        weights: LossWeights | None = None,
+    ) -> None:
+        super().__init__(
+            config,
+            crops,
+            batch_size=batch_size,
+            crop_frames=crop_frames,
+            learning_rate=learning_rate,
+            seed=seed,
+            weights=weights or LossWeights(valleys=1.0, rest=1.5, wave=3.0),
+        )
+        self.trained, self.notes = trained, notes
+
+    def setup(self, place: Place) -> None:
+        """Takes the trained network, freezes all but the decoder, builds the optimiser."""
+        self.place = place
+        self.model = Pocket(self.config)
+        self.model.load_state_dict(self.trained.state_dict(), strict=False)
+        self.model.encoder.requires_grad_(False)
+        gates: list[nn.Parameter] = []
+        others: list[nn.Parameter] = []
+        for name, parameter in self.model.decoder.named_parameters():
+            (gates if name.startswith(("gate.", "again_")) else others).append(parameter)
+        groups: list[dict[str, Any]] = [{"params": others}, {"params": gates, "lr": 5 * self.learning_rate}]
+        self.optimiser = torch.optim.AdamW(
+            groups,
+            lr=self.learning_rate,
+            betas=(0.8, 0.98),
+            weight_decay=1e-3,
+            foreach=True,
+        )
+
+    def batch(self, step: int, micro_step: int, place: Place) -> tuple[Tensor, Tensor, tuple[int, ...]]:
+        """As `PocketTask.batch`; every second crop is of a held note."""
+        samples, levels, scales = super().batch(step, micro_step, place)
+        for i, index in enumerate(item_indices(step, micro_step, self.batch_size, self.accumulate, place)):
+            if i % 2:
+                rng = np.random.default_rng([self.seed, index, 1])
+                samples[i] = torch.from_numpy(self.notes.draw(rng, self.crop_frames * HOP))
+        return samples, levels, scales
+
+    def loss(self, batch: Any, progress: float) -> tuple[Tensor, dict[str, float]]:
+        """The reconstruction loss and its parts."""
+        samples, levels, scales = batch
+        self.model.quantizer.eval()  # its codebooks stay
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            decoded, _ = self.model(samples, levels)
+        inner = slice(self.UNJUDGED * HOP, samples.shape[1] - 2 * HOP)
+        return reconstruction_loss(decoded[:, inner].float(), samples[:, inner], self.weights, SAMPLE_RATE, scales)
 
 
 def pocket_task(crops: Crops, excerpts: list[NDArray[np.float32]], settings: dict[str, Any]) -> PocketTask:

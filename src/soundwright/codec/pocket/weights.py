@@ -22,7 +22,7 @@ from soundwright.core.errors import BadInput, UsageError
 
 #: Revision -> SHA-256 of `weights/pocket-<revision>.safetensors`.
 RELEASED: dict[str, str] = {
-    "1": "10967559a4418f65cfbd4aa61729daabc6cd99ce03405c0ff2f264d865303bc3",
+    "1": "c0dbd0bef4aef9a8cca5f8a1f1c405633c6732425e85f3364e52ea949a4b21c4",
 }
 LATEST = "1"
 LICENCE = "Apache-2.0"
