@@ -60,7 +60,7 @@ def losses(folder: Path) -> list[tuple[int, float]]:
 
 
 def test_pocket_trains_resumes_exactly_and_loads(recordings: Path, tmp_path: Path) -> None:
-    whole = train(recordings, tmp_path / "whole", **SMALL)
+    whole = train(recordings, tmp_path / "whole", **SMALL).folder
     codec = pocket.load_folder(whole)
     assert codec.info.licence == "CC0-1.0"
     samples = sound(9, 0.5, SAMPLE_RATE)
@@ -89,7 +89,7 @@ def test_other_settings_for_a_begun_training_are_refused(recordings: Path, tmp_p
 def test_encodec_trains_and_loads_in_transformers(recordings: Path, tmp_path: Path) -> None:
     from transformers import EncodecModel
 
-    folder = train(recordings, tmp_path / "encodec", **SMALL | ENCODEC)
+    folder = train(recordings, tmp_path / "encodec", **SMALL | ENCODEC).folder
     model = EncodecModel.from_pretrained(folder, dtype=torch.float32).eval()
     samples = torch.from_numpy(sound(3, 0.8, SAMPLE_RATE)[: 60 * 320])[None, None]
     with torch.no_grad():
@@ -282,3 +282,20 @@ def test_refining_changes_the_decoder_and_leaves_the_tokens(tmp_path: Path) -> N
     assert {name for name in after if not name.startswith("decoder.")} <= kept
     assert not any(name.startswith("decoder.") for name in kept)
     assert "decoder.again_bias" in after
+
+
+def test_the_command_line_tells_how_it_goes_and_leaves_bad_recordings_out(
+    recordings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command ended with a traceback after all was done, and one bad file stopped it before the start."""
+    from soundwright.cli.root import run
+
+    audio = tmp_path / "audio"
+    shutil.copytree(recordings, audio)
+    (audio / "bad.wav").write_text("no sound")
+    options = ["--steps", "4", "--batch-size", "2", "--crop-s", "0.5", "--log-every", "2", "--held-out", "0.3"]
+    assert run(["codec", "train", str(audio), str(tmp_path / "codec"), *options]) == 0
+    told = capsys.readouterr()
+    assert "codec train: 4 steps" in told.out
+    assert "bad.wav: cannot be read as audio" in told.err
+    assert "step 2 (" in told.err

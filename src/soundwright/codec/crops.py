@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from soundwright.core.errors import UsageError
+from soundwright.audio.files import sixteen_bit
+from soundwright.core.errors import BadInput, UsageError
 from soundwright.runs import atomic
+from soundwright.runs.events import Note, emit
 
 
 @dataclass
@@ -62,16 +64,21 @@ def pack_recordings(
     digest = hashlib.sha256("\n".join([settings, *stats]).encode()).hexdigest()[:16]
     data, index = cache / f"{digest}.i16", cache / f"{digest}.json"
     if not index.exists():
-        lengths = []
+        lengths, kept = [], []
         with atomic.atomic_path(data) as temporary, temporary.open("wb") as file:
             for path in paths:
-                samples = np.round(np.clip(read(path), -1, 1) * 32767).astype("<i2")
+                try:
+                    samples = sixteen_bit(read(path))
+                except BadInput as error:
+                    emit(Note(f"left out: {error}"))
+                    continue
+                kept.append(str(path))
                 lengths.append(len(samples))
                 file.write(samples.tobytes())
         # The index comes second: where it stands, the samples are whole.
-        atomic.write_json(index, {"files": [str(p) for p in paths], "lengths": lengths})
+        atomic.write_json(index, {"files": kept, "lengths": lengths})
     lengths = json.loads(index.read_text())["lengths"]
     if sum(lengths) == 0:
-        raise UsageError("the recordings hold no samples", path=paths[0].parent if paths else None)
+        raise UsageError("none of the recordings can be used", path=paths[0].parent if paths else None)
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     return Crops(np.memmap(data, "<i2", "r"), starts)

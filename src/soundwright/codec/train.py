@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import sys
-from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,14 +14,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundwright.audio.files import audio_extensions, read_audio
-from soundwright.core.errors import UsageError
+from soundwright.codec.validation import loudest_excerpt
+from soundwright.core.errors import BadInput, UsageError, show_path
 from soundwright.core.extras import needs_extra
 from soundwright.runs import atomic
+from soundwright.runs.events import Note, emit
+from soundwright.runs.summary import INTERRUPTED
 
 if TYPE_CHECKING:
     from soundwright.training.loop import Task
 
 _SAMPLE_RATE = 24_000
+
+
+@dataclass(frozen=True)
+class TrainedCodec:
+    """What a training came to.
+
+    Attributes:
+        folder: the codec's folder.
+        steps: optimiser steps done.
+        done: whether it reached its end; otherwise it was interrupted, and no codec is written yet.
+    """
+
+    folder: Path
+    steps: int
+    done: bool
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 130 for an interrupted training."""
+        return 0 if self.done else INTERRUPTED
+
+    def lines(self) -> Iterator[str]:
+        """The result for a person."""
+        if self.done:
+            yield f"codec train: {self.steps} steps -> {show_path(self.folder)}; use it with --codec FOLDER"
+        else:
+            yield f"codec train: interrupted after step {self.steps} [the same command goes on from here]"
 
 
 def train(
@@ -47,12 +77,12 @@ def train(
     hidden_size: int = 32,
     upsampling_ratios: tuple[int, ...] = (8, 8, 5),
     num_lstm_layers: int = 1,
-) -> Path:
+) -> TrainedCodec:
     """Trains a codec and writes it as a folder of `config.json` and `model.safetensors`.
 
-    Run it again and it resumes from its newest checkpoint; where it has finished it does nothing. Ctrl-C finishes the
-    step, saves and ends. Metrics are in `output/training/metrics.jsonl`. Under torchrun every process takes its share
-    of each batch.
+    Recordings that cannot be read are said and left out. Run it again and it resumes from its newest checkpoint; where
+    it has finished it does nothing. Ctrl-C finishes the step, saves and ends. Metrics are in
+    `output/training/metrics.jsonl`. Under torchrun every process takes its share of each batch.
 
     Args:
         audio: Folder of recordings, read recursively; any rate, mixed to mono, resampled to 24 kHz.
@@ -84,14 +114,13 @@ def train(
 
     Raises:
         UsageError: options or folders that do not go together; `output` holds a training with other settings.
-        BadInput: a recording cannot be read.
         SoundwrightError: the loss is not finite.
     """
     with needs_extra("torch", "training a codec"):
         from soundwright.codec.crops import pack_recordings
         from soundwright.training.loop import LoopSettings, fit
         from soundwright.training.ranks import launched_ranks
-        from soundwright.training.tracking import JsonlTracker, TensorBoardTracker, Tracker, Trackers
+        from soundwright.training.tracking import ConsoleTracker, JsonlTracker, TensorBoardTracker, Tracker, Trackers
 
     settings: dict[str, Any] = {
         "architecture": architecture,
@@ -124,7 +153,7 @@ def train(
             if turn == min(place.rank, 1):
                 crops = pack_recordings(training_paths, work / "cache", read_recording, f"{_SAMPLE_RATE} Hz mono")
             place.wait()
-        excerpts = [_excerpt(read_recording(path)) for path in held_out_paths[:8]]
+        excerpts = _excerpts(held_out_paths)
         task: Task
         if architecture == "pocket":
             from soundwright.codec.pocket.training import pocket_task
@@ -138,6 +167,7 @@ def train(
         first = place.rank == 0
         trackers: list[Tracker] = []
         if first:
+            trackers.append(ConsoleTracker())
             trackers.append(JsonlTracker(work / "metrics.jsonl", resume_step=_resume_step(work)))
             if tensorboard:
                 trackers.append(TensorBoardTracker(work / "tensorboard"))
@@ -154,13 +184,22 @@ def train(
         )
         numbers = fit(task, loop, work, observed)
         observed.close()
-        if first and not numbers["done"]:
-            print(
-                f"interrupted after step {int(numbers['step'])}: the same command goes on from there", file=sys.stderr
-            )
-        elif first:
+        if first and numbers["done"]:
             task.export(output, {"training": settings | {"steps_done": int(numbers["step"])}, "licence": licence})
-    return output
+    return TrainedCodec(output, int(numbers["step"]), bool(numbers["done"]))
+
+
+def _excerpts(paths: list[Path]) -> list[NDArray[np.float32]]:
+    """The loudest moments of the first eight of these recordings that can be read."""
+    excerpts: list[NDArray[np.float32]] = []
+    for path in paths:
+        if len(excerpts) == 8:
+            break
+        try:
+            excerpts.append(loudest_excerpt(read_recording(path)))
+        except BadInput as error:
+            emit(Note(f"left out: {error}"))
+    return excerpts
 
 
 def split_files(audio: Path, held_out: float) -> tuple[list[Path], list[Path]]:
@@ -189,28 +228,6 @@ def split_files(audio: Path, held_out: float) -> tuple[list[Path], list[Path]]:
 def read_recording(path: Path) -> NDArray[np.float32]:
     """A recording as mono float32 `[N]` at 24 kHz."""
     return read_audio(path, sample_rate=_SAMPLE_RATE, mono=True)
-
-
-def validation(
-    excerpts: list[NDArray[np.float32]], decode: Callable[[NDArray[np.float32]], NDArray[np.float32]]
-) -> dict[str, float]:
-    """Mean mel distance (dB) and SI-SDR (dB) of held-out excerpts, each `[N]`, after `decode`; `{}` without any."""
-    from soundwright.audio.quality import mel_distance_db, si_sdr_db
-
-    if not excerpts:
-        return {}
-    pairs = [(x, decode(x)) for x in excerpts]
-    return {
-        "mel_distance_db": float(np.mean([mel_distance_db(x, y, _SAMPLE_RATE) for x, y in pairs])),
-        "si_sdr_db": float(np.mean([si_sdr_db(x, y) for x, y in pairs if np.any(x)] or [0.0])),
-    }
-
-
-def _excerpt(samples: NDArray[np.float32], duration_s: float = 5.0) -> NDArray[np.float32]:
-    """The loudest of a recording's `duration_s` stretches."""
-    width = int(duration_s * _SAMPLE_RATE)
-    starts = range(0, max(1, len(samples) - width + 1), width)
-    return max((samples[s : s + width] for s in starts), key=lambda part: float(np.sum(part**2)))
 
 
 def _check(settings: dict[str, Any]) -> None:

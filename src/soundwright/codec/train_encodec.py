@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from soundwright.codec.crops import Crops
 from soundwright.codec.losses import LossWeights, reconstruction_loss
 from soundwright.codec.quantizer import ResidualQuantizer
-from soundwright.codec.train import validation
+from soundwright.codec.validation import validation
 from soundwright.runs import atomic
 from soundwright.training.loop import Task
 from soundwright.training.ranks import Place, item_indices

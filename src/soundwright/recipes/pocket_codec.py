@@ -64,7 +64,7 @@ def make_pocket(output: Path, *, corpus_seed: int = 1, **changes: Any) -> Path:
         changes: arguments of `soundwright.codec.train.train` that differ from `SETTINGS`.
     """
     render_corpus(output / "corpus", seed=corpus_seed)
-    return train(output / "corpus", output / "codec", **(SETTINGS | changes))
+    return train(output / "corpus", output / "codec", **(SETTINGS | changes)).folder
 
 
 def refine(corpus: Path, folder: Path, path: Path, **changes: Any) -> str:

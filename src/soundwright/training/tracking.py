@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 from soundwright.core.errors import MissingExtra
+from soundwright.runs.events import Note, emit
 
 
 class Tracker(Protocol):
@@ -44,6 +47,31 @@ class JsonlTracker:
     def close(self) -> None:
         """Closes the file."""
         self._file.close()
+
+
+class ConsoleTracker:
+    """A line now and then, as events of the run: the console or a page shows them.
+
+    Args:
+        interval_s: seconds between lines; numbers of a validation are always told.
+    """
+
+    def __init__(self, interval_s: float = 10.0) -> None:
+        self.interval_s = interval_s
+        self._told = -math.inf
+
+    def log(self, step: int, numbers: Mapping[str, float]) -> None:
+        """Tells step, loss, validation and progress."""
+        shown = {name: value for name, value in numbers.items() if name == "loss" or name.startswith("valid/")}
+        now = time.monotonic()
+        if now - self._told < self.interval_s and len(shown) < 2:
+            return
+        self._told = now
+        values = ", ".join(f"{name.removeprefix('valid/')} {value:.3f}" for name, value in shown.items())
+        emit(Note(f"step {step} ({100 * numbers['progress']:.1f} %): {values}"))
+
+    def close(self) -> None:
+        """Nothing is held open."""
 
 
 class TensorBoardTracker:

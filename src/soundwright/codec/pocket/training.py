@@ -16,7 +16,7 @@ from soundwright.codec.crops import Crops
 from soundwright.codec.losses import LossWeights, reconstruction_loss
 from soundwright.codec.pocket.model import HOP, SAMPLE_RATE, WINDOW, Pocket, PocketConfig, cut_windows
 from soundwright.codec.pocket.weights import pack_weights
-from soundwright.codec.train import validation
+from soundwright.codec.validation import validation
 from soundwright.runs import atomic
 from soundwright.training.loop import Task
 from soundwright.training.ranks import Place, item_indices
