@@ -74,7 +74,7 @@ def test_another_package_brings_a_codec(monkeypatch, codec) -> None:
             return lambda revision: asked.append(revision) or codec
 
     point = Point("mine", "somewhere:load", plugins.CODECS)
-    monkeypatch.setattr(plugins, "entry_points", lambda group: [point])
+    monkeypatch.setattr(plugins, "registered", lambda group: {"mine": point})
     assert isinstance(load_codec("mine@2", device="cpu"), Codec)
     assert load_codec("mine", device="auto") is codec
     assert asked == ["2", None]

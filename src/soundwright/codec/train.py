@@ -49,7 +49,7 @@ class TrainedCodec:
     def lines(self) -> Iterator[str]:
         """The result for a person."""
         if self.done:
-            yield f"codec train: {self.steps} steps -> {show_path(self.folder)}; use it with --codec FOLDER"
+            yield f"codec train: {self.steps} steps; use it with --codec {show_path(self.folder)}"
         else:
             yield f"codec train: interrupted after step {self.steps} [the same command goes on from here]"
 

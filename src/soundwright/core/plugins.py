@@ -11,6 +11,7 @@ Nothing is imported until the plug-in is asked for by name.
 from __future__ import annotations
 
 import sys
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +22,7 @@ CODECS = "soundwright.codecs"
 PRODUCERS = "soundwright.producers"
 
 
+@cache
 def registered(group: str) -> dict[str, EntryPoint]:
     """The plug-ins of a group by name; not imported yet.
 
