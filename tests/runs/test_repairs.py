@@ -31,6 +31,15 @@ def test_a_failed_redo_does_not_leave_the_old_output(texts: Path, tmp_path: Path
     assert (out / "t0.out").read_text() == "TEXT 0!"
 
 
+def test_a_failed_redo_leaves_what_the_user_put_in_the_outputs_place(texts: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    upper(texts, out)
+    (texts / "t0.txt").write_text("bad")
+    (out / "t0.out").write_text("mine")
+    assert upper(texts, out).exit_code == 1
+    assert (out / "t0.out").read_text() == "mine"
+
+
 def test_shards_do_not_bring_back_what_a_later_whole_run_replaced(texts: Path, tmp_path: Path) -> None:
     """`reduce` saw the older entries of the shards instead of this run's."""
     out = tmp_path / "out"

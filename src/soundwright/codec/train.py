@@ -22,7 +22,8 @@ from soundwright.runs.events import Note, emit
 from soundwright.runs.summary import INTERRUPTED
 
 if TYPE_CHECKING:
-    from soundwright.training.loop import Task
+    from soundwright.codec.pocket.training import PocketTask
+    from soundwright.codec.train_encodec import EncodecTask
 
 _SAMPLE_RATE = 24_000
 
@@ -154,7 +155,7 @@ def train(
                 crops = pack_recordings(training_paths, work / "cache", read_recording, f"{_SAMPLE_RATE} Hz mono")
             place.wait()
         excerpts = _excerpts(held_out_paths)
-        task: Task
+        task: PocketTask | EncodecTask
         if architecture == "pocket":
             from soundwright.codec.pocket.training import pocket_task
 

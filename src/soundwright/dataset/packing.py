@@ -166,17 +166,21 @@ class Packing:
         if self.summary.split not in layout.splits_of(self.output):
             return []
         try:
-            old = PackedSplit(self.output, self.summary.split)
-        except ForeignSplit as error:
-            raise UsageError(
-                f"split {self.summary.split} was not packed by soundwright",
-                path=self.output,
-                remedy="choose another output folder or --split",
-            ) from error
+            old = self._open(self.summary.split)
         except BadInput as error:
             self.note(f"the earlier split is damaged and replaced: {error}")
             return []
         return _files_of(old)
+
+    def _open(self, split: str) -> PackedSplit:
+        try:
+            return PackedSplit(self.output, split)
+        except ForeignSplit as error:
+            raise UsageError(
+                f"split {split} was not packed by soundwright",
+                path=self.output,
+                remedy="choose another output folder",
+            ) from error
 
     def _check_places(self) -> None:
         """Files in the pack are replaced and removed, so no original may lie there."""
@@ -195,14 +199,7 @@ class Packing:
         for name in layout.splits_of(self.output):
             if name == self.summary.split:
                 continue
-            try:
-                other = PackedSplit(self.output, name)
-            except ForeignSplit as error:
-                raise UsageError(
-                    f"split {name} was not packed by soundwright",
-                    path=self.output,
-                    remedy="choose another output folder",
-                ) from error
+            other = self._open(name)
             for fact in ("codec", "codec_revision", "sample_rate", "frame_rate", "num_codebooks", "columns"):
                 here, there = getattr(meaning, fact), getattr(other.meaning, fact)
                 if here != there:

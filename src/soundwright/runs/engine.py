@@ -209,8 +209,9 @@ class _Work:
         entry = self.ledger.entries.get(item.key)
         if entry is None or self.step.replaces or (entry.settings == self.digest and entry.has_inputs(item)):
             return
-        for name, _ in entry.outputs:
-            (self.output / name).unlink(missing_ok=True)
+        for name, mark in entry.outputs:
+            if mark.matches(self.output / name):  # what somebody else put in its place stays
+                (self.output / name).unlink()
         self.ledger.drop(item.key)
 
     def _clashes(self) -> dict[str, SoundwrightError]:

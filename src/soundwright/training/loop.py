@@ -87,10 +87,6 @@ class Task(ABC):
         """Numbers on held-out data; none by default."""
         return {}
 
-    def export(self, folder: Path, facts: dict[str, Any]) -> None:
-        """Writes the trained model as users load it, with `facts` about the training in its config."""
-        raise NotImplementedError
-
 
 def learning_rate_factor(progress: float, warmup: float) -> float:
     """Linear rise over `warmup`, then half a cosine to zero; 0 to 1.
