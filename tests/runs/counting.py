@@ -46,6 +46,8 @@ class Upper(OneByOne[str]):
                 os.kill(os.getpid(), signal.SIGKILL)
             case "defect":
                 raise ZeroDivisionError("oops")
+            case "no use":
+                return Done(excluded="is of no use")
             case "disk full":
                 raise OSError(errno.ENOSPC, "No space left on device", "somewhere")
         # One line per real piece of work, in a file beside the outputs: tells whether done items are done again.
@@ -59,7 +61,7 @@ class Upper(OneByOne[str]):
         return Done((name,), {"length": len(text)}, ("empty",) if not text else ())
 
     def reduce(self, finished: Iterable[Finished]) -> None:
-        rows = sorted(f"{item.key} {item.info['length']}" for item in finished)
+        rows = sorted(f"{item.key} {item.excluded or item.info['length']}" for item in finished)
         atomic.write_text(self.output / "table.txt", "\n".join(rows))
 
 
@@ -67,3 +69,21 @@ class Upper(OneByOne[str]):
 class Strict(Upper):
     name: ClassVar[str] = "strict"
     when_settings_differ: ClassVar[str] = "error"
+
+
+@dataclass(frozen=True)
+class Cut(Upper):
+    """Gives as many outputs as the text has pieces; only the first is known beforehand."""
+
+    name: ClassVar[str] = "cut"
+
+    def outputs(self, item: Item) -> tuple[str, ...]:
+        return (item.key.rsplit(".", 1)[0] + "-0.out",)
+
+    def run_one(self, state: str, item: Item) -> Done:
+        stem = item.key.rsplit(".", 1)[0]
+        pieces = item.inputs[0].read_text().split(self.suffix)
+        names = tuple(f"{stem}-{i}.out" for i in range(len(pieces)))
+        for name, piece in zip(names, pieces, strict=True):
+            atomic.write_text(self.output / name, piece)
+        return Done(names, {"length": len(pieces)})

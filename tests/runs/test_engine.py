@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from counting import Strict, Upper
+from counting import Cut, Strict, Upper
 
 from soundwright.core.errors import BadInput, UsageError
 from soundwright.runs.discover import find_files
@@ -299,3 +299,40 @@ def test_a_torn_ledger_line_is_one_that_never_happened(texts: Path, tmp_path: Pa
         ledger.write_bytes(text[:cut])
         assert upper(texts, out).done == 1
         assert upper(texts, out).done == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_excluded_item_is_listed_and_is_no_failure(texts: Path, tmp_path: Path, workers: int) -> None:
+    out = tmp_path / "out"
+    (texts / "t0.txt").write_text("no use")
+    first = upper(texts, out, workers=workers)
+    assert (first.done, first.excluded, first.exit_code) == (7, [("t0.txt", "is of no use")], 0)
+    assert "t0.txt is of no use" in (out / "table.txt").read_text()
+    again = upper(texts, out, workers=workers)
+    assert (again.done, again.skipped, again.excluded) == (0, 7, first.excluded)
+    assert "7 already done, 1 excluded" in next(again.lines())
+    assert len(worked_on(out)) == 7
+    (texts / "t0.txt").write_text("of use now")
+    assert upper(texts, out).excluded == []
+    assert (out / "t0.out").read_text() == "OF USE NOW!"
+    (texts / "t0.txt").write_text("no use")
+    assert upper(texts, out).excluded
+    assert not (out / "t0.out").exists()
+
+
+def test_outputs_that_other_settings_no_longer_give_are_removed(tmp_path: Path) -> None:
+    source, out = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    (source / "a.txt").write_text("1,2,3;4")
+
+    def cut(at: str) -> RunSummary:
+        return upper(source, out, step=Cut, suffix=at)
+
+    assert cut(",").done == 1
+    assert sorted(path.name for path in out.glob("*.out")) == ["a-0.out", "a-1.out", "a-2.out"]
+    assert cut(",").skipped == 1
+    (out / "a-2.out").unlink()
+    assert cut(",").done == 1, "any lost output is made again, not only the one known beforehand"
+    assert cut(";").done == 1
+    assert sorted(path.name for path in out.glob("*.out")) == ["a-0.out", "a-1.out"]
+    assert (out / "a-1.out").read_text() == "4"

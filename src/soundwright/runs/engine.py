@@ -120,7 +120,8 @@ class _Work:
         num_workers = self.options.workers_for(-(-len(pending) // self.step.batch_size), self._worth(pending))
 
         emit(Started(self.step.name, len(self.mine), len(before), num_workers))
-        summary.total, summary.skipped = len(self.mine), len(before)
+        summary.total = len(self.mine)
+        summary.skipped = sum(not self.ledger.entries[item.key].excluded for item in before)
         for note in (*self.found.notes, *self._orphans()):
             summary.notes.append(note)
             emit(Note(note))
@@ -140,16 +141,16 @@ class _Work:
                 if refusal := clashing.get(item.key) or foreign.get(item.key):
                     fail(item.key, refusal)
             for item in before:
-                for warning in self.ledger.entries[item.key].warnings:
-                    summary.warnings.append((item.key, warning))
+                self._note(summary, self.ledger.entries[item.key])
             for batch, results in self._execute(pending, num_workers, stop):
                 undone -= len(batch)
                 for item, result in zip(batch, results, strict=True):
                     if isinstance(result, Entry):
+                        self._remove_superseded(result)
                         self.ledger.note_done(result)
-                        summary.done += 1
-                        summary.warnings += [(item.key, warning) for warning in result.warnings]
-                        emit(ItemDone(item.key, result.warnings))
+                        summary.done += not result.excluded
+                        self._note(summary, result)
+                        emit(ItemDone(item.key, result.warnings, result.excluded))
                     else:
                         fail(item.key, result)
                         self._remove_stale(item)
@@ -158,6 +159,12 @@ class _Work:
         else:
             summary.status = "finished"
             self._reduce()
+
+    @staticmethod
+    def _note(summary: RunSummary, entry: Entry) -> None:
+        summary.warnings += [(entry.key, warning) for warning in entry.warnings]
+        if entry.excluded:
+            summary.excluded.append((entry.key, entry.excluded))
 
     def input_facts(self) -> dict[str, Any]:
         """Count and joint digest of the inputs of all done items of this shard."""
@@ -214,6 +221,15 @@ class _Work:
                 (self.output / name).unlink()
         self.ledger.drop(item.key)
 
+    def _remove_superseded(self, result: Entry) -> None:
+        """Removes what an item gave with other settings and gives no more: a third segment where two are left."""
+        before = self.ledger.entries.get(result.key)
+        if before and not self.step.replaces:
+            current = {name for name, _ in result.outputs}
+            for name, mark in before.outputs:
+                if name not in current and mark.matches(self.output / name):
+                    (self.output / name).unlink()
+
     def _clashes(self) -> dict[str, SoundwrightError]:
         """Items that share an output with another item: none of them is done."""
         makers: dict[str, list[Item]] = defaultdict(list)
@@ -226,7 +242,7 @@ class _Work:
                 others = ", ".join(show_path(other.key) for other in items if other is not item)
                 clashes[item.key] = BadInput(
                     f"would give the same output {show_path(name)} as {others}",
-                    path=item.inputs[0],
+                    path=item.path,
                     remedy="rename one of them, or choose with --extensions",
                 )
         return clashes

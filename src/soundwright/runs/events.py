@@ -29,10 +29,11 @@ class Started:
 
 @dataclass(frozen=True)
 class ItemDone:
-    """One item succeeded."""
+    """One item succeeded, or is rightly left out, and `excluded` says why."""
 
     key: str
     warnings: tuple[str, ...] = ()
+    excluded: str = ""
 
 
 @dataclass(frozen=True)

@@ -58,12 +58,13 @@ class Entry:
     info: dict[str, Any]
     warnings: tuple[str, ...]
     when_ns: int
+    excluded: str = ""
 
     @classmethod
     def record(cls, item: Item, settings: str, inputs: tuple[Fingerprint, ...], done: Done, output: Path) -> Entry:
         """Fingerprints the outputs of an item that has just been done."""
         outputs = tuple((name, Fingerprint.of(output / name)) for name in done.outputs)
-        return cls(item.key, settings, inputs, outputs, done.info, done.warnings, time.time_ns())
+        return cls(item.key, settings, inputs, outputs, done.info, done.warnings, time.time_ns(), done.excluded)
 
     def has_inputs(self, item: Item) -> bool:
         """Whether the item's inputs are as recorded."""
@@ -72,14 +73,15 @@ class Entry:
         )
 
     def has_outputs(self, names: tuple[str, ...], output: Path) -> bool:
-        """Whether these are the outputs, and they stand as recorded."""
-        return {name for name, _ in self.outputs} == set(names) and all(
+        """Whether these are among the outputs, and all stand as recorded. What is excluded has none."""
+        recorded = {name for name, _ in self.outputs}
+        return (bool(self.excluded) or recorded.issuperset(names)) and all(
             mark.matches(output / name) for name, mark in self.outputs
         )
 
     def finished(self) -> Finished:
         """This entry as `Step.reduce` sees it."""
-        return Finished(self.key, tuple(name for name, _ in self.outputs), self.info)
+        return Finished(self.key, tuple(name for name, _ in self.outputs), self.info, self.excluded)
 
     @classmethod
     def parse(cls, line: dict[str, Any]) -> Entry:
@@ -87,7 +89,8 @@ class Entry:
         inputs = tuple(Fingerprint(**mark) for mark in line["inputs"])
         outputs = tuple((name, Fingerprint(**mark)) for name, mark in line["outputs"])
         warnings = tuple(line["warnings"])
-        return cls(line["key"], line["settings"], inputs, outputs, line["info"], warnings, line["when_ns"])
+        excluded = line.get("excluded", "")
+        return cls(line["key"], line["settings"], inputs, outputs, line["info"], warnings, line["when_ns"], excluded)
 
 
 class Ledger:

@@ -126,6 +126,8 @@ def message(event: Event) -> str | None:
     match event:
         case ItemFailed():
             return f"failed: {event.error}"
+        case ItemDone() if event.excluded:
+            return f"excluded: {show_path(event.key)}: {event.excluded}"
         case ItemDone() if event.warnings:
             return "\n".join(f"warning: {show_path(event.key)}: {warning}" for warning in event.warnings)
         case Note():

@@ -35,26 +35,35 @@ class Item:
 
     Attributes:
         key: its name, unique in the run and stable between runs: the relative path of its first input, with `/`.
-        inputs: the files whose content decides the result; a change of any makes the item pending again.
+        inputs: the files whose content decides the result; a change of any makes the item pending again. None where
+            the input is no file, e.g. what is fetched.
     """
 
     key: str
     inputs: tuple[Path, ...]
 
+    @property
+    def path(self) -> Path:
+        """What stands for the item in messages: its first input, or else its key."""
+        return self.inputs[0] if self.inputs else Path(self.key)
+
 
 @dataclass(frozen=True)
 class Done:
-    """An item whose outputs stand whole on disk.
+    """An item with which nothing more is to be done: its outputs stand whole on disk, or it is excluded.
 
     Attributes:
-        outputs: the files written, as paths relative to the output folder.
+        outputs: the files written, as paths relative to the output folder. What an earlier doing of the item, with
+            other settings, gave beyond these is removed.
         info: small JSON facts about the item; kept for `reduce` and for reports, also across reruns.
         warnings: what the user should know although it worked, one line each.
+        excluded: why the item, rightly, gives no output; it is listed, and is no failure.
     """
 
     outputs: tuple[str, ...] = ()
     info: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    excluded: str = ""
 
 
 Outcome = Done | SoundwrightError
@@ -67,6 +76,7 @@ class Finished:
     key: str
     outputs: tuple[str, ...]
     info: dict[str, Any]
+    excluded: str = ""
 
 
 class Step(ABC, Generic[State]):
@@ -100,7 +110,10 @@ class Step(ABC, Generic[State]):
 
     @abstractmethod
     def outputs(self, item: Item) -> tuple[str, ...]:
-        """The files that an item will give, as paths relative to the output folder."""
+        """The files that an item will give, as paths relative to the output folder.
+
+        Where their number follows from the content, at least the first, which no other item may share.
+        """
 
     @abstractmethod
     def setup(self) -> State:
@@ -144,7 +157,7 @@ class OneByOne(Step[State]):
             except OSError as error:
                 if error.errno in _CONCERNS_ALL:
                     raise
-                path = error.filename or item.inputs[0]
+                path = error.filename or item.path
                 remedy = _REMEDIES.get(error.errno or 0, "check the file and its output folder")
                 outcomes.append(BadInput(f"cannot be used: {error.strerror}", path=path, remedy=remedy))
         return outcomes

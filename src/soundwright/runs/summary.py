@@ -26,6 +26,7 @@ class RunSummary:
         done: done now.
         skipped: done in earlier runs.
         failures: key and error of each item that failed.
+        excluded: key and reason of each item that rightly gives no output, those of earlier runs too.
         warnings: key and text, those of items done earlier too.
         notes: what concerns no single item.
         status: `finished`, `interrupted` (Ctrl-C) or `cancelled` (by the caller).
@@ -40,6 +41,7 @@ class RunSummary:
     done: int = 0
     skipped: int = 0
     failures: list[tuple[str, SoundwrightError]] = field(default_factory=list)
+    excluded: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     status: str = "running"
@@ -60,6 +62,7 @@ class RunSummary:
                 "total": self.total,
                 "done": self.done,
                 "skipped": self.skipped,
+                "excluded": len(self.excluded),
                 "failed": len(self.failures),
                 "warnings": len(self.warnings),
             },
@@ -70,6 +73,8 @@ class RunSummary:
         parts = [f"{self.done} done"]
         if self.skipped:
             parts.append(f"{self.skipped} already done")
+        if self.excluded:
+            parts.append(f"{len(self.excluded)} excluded")
         if self.failures:
             parts.append(f"{len(self.failures)} failed")
         if self.warnings:

@@ -50,7 +50,7 @@ def do_batch(step: Step[Any], state: Any, batch: Batch, output: Path, digest: st
         raise  # `Step.run` returns what concerns an item; what it raises (a full disk) ends the run
     except Exception as error:  # a defect in the step must not take the other items down with it
         text = traceback.format_exc()
-        outcomes = [_internal(error, item.inputs[0], text) for item in sound]
+        outcomes = [_internal(error, item.path, text) for item in sound]
     if len(outcomes) != len(sound):
         raise RuntimeError(f"step {step.name} gave {len(outcomes)} outcomes for {len(sound)} items")
     pending = iter(outcomes)
@@ -202,7 +202,7 @@ class _Worker:
             cause = signal.Signals(-code).name
         return SoundwrightError(
             f"the worker process died over this file ({cause})",
-            path=item.inputs[0],
+            path=item.path,
             remedy="SIGKILL is most often lack of memory: try --workers 1, or leave the file out",
         )
 
