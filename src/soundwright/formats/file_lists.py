@@ -87,7 +87,9 @@ def read_sound_files(path: Path) -> list[SoundFile]:
     """
     files = []
     for number, line in _lines(path):
-        duration_s, sample_rate, channels = (line.get(key) for key in ("duration", "sample_rate", "channels"))
+        duration_s: Any = line.get("duration")
+        sample_rate: Any = line.get("sample_rate")
+        channels: Any = line.get("channels")
         if not (_is_number(duration_s) and duration_s > 0 and _is_count(sample_rate) and _is_count(channels)):
             found = {"duration": duration_s, "sample_rate": sample_rate, "channels": channels}
             raise _bad(path, number, f"expected a duration, a sample_rate and channels as numbers, found {found}")

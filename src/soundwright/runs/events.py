@@ -52,6 +52,13 @@ class Note:
 
 
 @dataclass(frozen=True)
+class LogLine:
+    """A line from the log of a process that does the work, as that process wrote it."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Ended:
     """A step has ended.
 
@@ -65,7 +72,7 @@ class Ended:
     duration_s: float
 
 
-Event = Started | ItemDone | ItemFailed | Note | Ended
+Event = Started | ItemDone | ItemFailed | Note | LogLine | Ended
 Listener = Callable[[Event], None]
 
 _listeners: ContextVar[tuple[Listener, ...]] = ContextVar("listeners", default=())

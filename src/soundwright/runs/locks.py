@@ -26,13 +26,23 @@ def shard_lock(folder: Path, shard_suffix: str) -> Iterator[None]:
 
 
 @contextmanager
-def lock(path: Path, *, wait: bool = False, shared: bool = False) -> Iterator[None]:
+def lock(
+    path: Path,
+    *,
+    wait: bool = False,
+    shared: bool = False,
+    remedy: str = "wait for it, or divide the work with --shard-index and --shard-count",
+) -> Iterator[int]:
     """Holds a lock on `path`, which is made if missing and stays.
 
     Args:
         path: the lock file.
         wait: wait for the holder; otherwise a held lock is an error.
         shared: others may hold it too, if they share it.
+        remedy: what to do where it is held.
+
+    Yields:
+        The descriptor of the lock file: a process that inherits it holds the lock as long as it lives.
 
     Raises:
         UsageError: another process holds it and `wait` is false.
@@ -46,6 +56,6 @@ def lock(path: Path, *, wait: bool = False, shared: bool = False) -> Iterator[No
             raise UsageError(
                 "another run is working in this folder",
                 path=path.parent,
-                remedy="wait for it, or divide the work with --shard-index and --shard-count",
+                remedy=remedy,
             ) from error
-        yield
+        yield file.fileno()

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from soundwright.core.errors import show_path
-from soundwright.runs.events import Ended, Event, ItemDone, ItemFailed, Note, Started, listening
+from soundwright.runs.events import Ended, Event, ItemDone, ItemFailed, LogLine, Note, Started, listening
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -132,4 +132,6 @@ def message(event: Event) -> str | None:
             return "\n".join(f"warning: {show_path(event.key)}: {warning}" for warning in event.warnings)
         case Note():
             return f"note: {event.text}"
+        case LogLine():
+            return event.text
     return None

@@ -1,0 +1,216 @@
+"""soundwright audiocraft run: `python -m dora run` in AudioCraft's environment, followed live, then proven."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from soundwright.audiocraft.advice import advice
+from soundwright.audiocraft.experiment import Experiment, plain, read_experiment
+from soundwright.audiocraft.failures import ProcessFailed, process_failed
+from soundwright.audiocraft.installation import Installation
+from soundwright.audiocraft.look import look_at_modules, require_whole
+from soundwright.audiocraft.proof import NOTHING, Check, before_run, prove
+from soundwright.audiocraft.signature import Plan, ask_dora, check_overrides
+from soundwright.core.errors import show_path
+from soundwright.runs import atomic
+from soundwright.runs.events import LogLine, Note, emit
+from soundwright.runs.interrupt import catch_interrupts
+from soundwright.runs.locks import lock
+from soundwright.runs.state import state_folder
+from soundwright.runs.summary import INTERRUPTED
+
+_POLL_S = 0.2
+#: How long a training gets to end by itself, first after Ctrl-C, then after a firmer request.
+_PATIENCE_S = (20.0, 5.0)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of a run.
+
+    Attributes:
+        experiment: as it stands afterwards; nothing where it has no folder.
+        checks: the proof, point by point; empty where the run was stopped.
+        failure: what the process said, if it ended badly.
+        interrupted: stopped by Ctrl-C.
+        duration_s: wall time of the training process.
+        output: all that the process said.
+    """
+
+    experiment: Experiment | None
+    checks: tuple[Check, ...]
+    failure: ProcessFailed | None
+    interrupted: bool
+    duration_s: float
+    output: Path
+
+    @property
+    def exit_code(self) -> int:
+        """0 proven, 1 not, 130 interrupted."""
+        if self.interrupted:
+            return INTERRUPTED
+        return 0 if all(check.holds for check in self.checks) else 1
+
+    def lines(self) -> Iterator[str]:
+        """The proof, and where things are."""
+        if self.failure:
+            yield f"error: {self.failure}"
+        for check in self.checks:
+            yield f"{'ok      ' if check.holds else 'NOT so  '} {check.text}"
+        if self.experiment:
+            yield f"experiment {self.experiment.sig}: {self.experiment.status}"
+            yield f"folder: {show_path(self.experiment.folder)}"
+        yield f"everything it said: {show_path(self.output)}"
+
+    def facts(self) -> dict[str, Any]:
+        """The result as JSON values."""
+        experiment = self.experiment
+        return {
+            "sig": experiment.sig if experiment else None,
+            "folder": str(experiment.folder) if experiment else None,
+            "status": experiment.status if experiment else "no folder",
+            "exit_code": self.exit_code,
+            "checks": [asdict(check) for check in self.checks],
+            "error": str(self.failure) if self.failure else None,
+            "output": str(self.output),
+            "duration_s": round(self.duration_s, 3),
+        }
+
+
+def run(
+    *overrides: str,
+    experiments: Path,
+    repo: Path | None = None,
+    python: Path | None = None,
+    clear: bool = False,
+    result: Path | None = None,
+) -> Run:
+    """Trains with AudioCraft: `python -m dora run`, in an environment in which that works, and proves that it did.
+
+    The experiment is asked of dora before it begins, and shown with what a user should know of it. AudioCraft's own log
+    is passed on while it grows. Run the same command again, and a stopped experiment goes on after its last epoch,
+    while a finished one is only shown again.
+
+    Args:
+        overrides: AudioCraft's settings, as dora takes them, e.g. solver=compression/debug dset=audio/fma_small_mini.
+        experiments: Dora's folder; the experiment is in xps/ below it, under its signature.
+        repo: AudioCraft's checkout. Default: the variable AUDIOCRAFT_REPO_DIR.
+        python: The interpreter of AudioCraft's environment. Default: that of AUDIOCRAFT_VENV.
+        clear: Throw away what the experiment has so far, and begin again.
+        result: Write what came of it to this JSON file too; a file left by an earlier run is removed first.
+
+    Returns:
+        The experiment and the proof, point by point.
+
+    Raises:
+        UsageError: AudioCraft is not where it is said to be, lacks something, or the experiment is being run already.
+        ProcessFailed: the settings are none of AudioCraft's.
+    """
+    check_overrides(overrides)
+    if result:
+        result.unlink(missing_ok=True)
+    installation = Installation.locate(repo, python)
+    found = look_at_modules(installation)
+    require_whole(found, installation)
+    state = state_folder(experiments, "audiocraft")
+    plan = ask_dora(installation, overrides, experiments, found.stand_ins)
+    command = [str(installation.python), "-m", "dora", "run", *(["--clear"] if clear else []), *overrides]
+    with lock(state / f"lock-{plan.sig}", remedy="wait for its end, or stop it") as held:
+        before = NOTHING if clear else before_run(plan.folder)
+        for text in advice(plan, before, clear):
+            emit(Note(text))
+        with open(state / f"{plan.sig}.log", "w+", encoding="utf-8", errors="replace") as output:
+            training = _Training(command, installation, installation.variables(found.stand_ins, experiments), output)
+            code, interrupted, duration_s = training.follow(plan, held)
+            output.seek(0)
+            failure = (
+                None
+                if code == 0 or interrupted
+                else process_failed(output.read(), "training failed", Path(output.name))
+            )
+        checks = () if interrupted else tuple(prove(plan, before, code))
+    experiment = read_experiment(plan.folder) if plan.folder.is_dir() else None
+    done = Run(experiment, checks, failure, interrupted, duration_s, Path(output.name))
+    if result:
+        atomic.write_json(result, done.facts())
+    return done
+
+
+@dataclass(frozen=True)
+class _Training:
+    command: list[str]
+    installation: Installation
+    environment: dict[str, str]
+    output: IO[str]
+
+    def follow(self, plan: Plan, held: int) -> tuple[int, bool, float]:
+        """Runs the process to its end and tells its log; exit code, whether it was interrupted, wall time."""
+        began = time.monotonic()
+        log = _Follower(plan.folder / "solver.log.0", fresh="--clear" in self.command)
+        with catch_interrupts() as interrupt:
+            process = subprocess.Popen(
+                self.command,
+                cwd=self.installation.repo,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=self.output,
+                stderr=subprocess.STDOUT,
+                # A group of its own: Ctrl-C reaches it through us, once, and its data loaders with it.
+                start_new_session=True,
+                # It holds the lock as long as it lives, even if this process is killed.
+                pass_fds=(held,),
+            )
+            try:
+                while process.poll() is None and not interrupt.requested:
+                    log.tell()
+                    time.sleep(_POLL_S)
+            finally:
+                _end(process)
+            log.tell()
+            return process.returncode, interrupt.requested, time.monotonic() - began
+
+
+def _end(process: subprocess.Popen[Any]) -> None:
+    """Ends the process and what it started, as gently as it allows; does nothing to one that has ended."""
+    for request, patience_s in zip((signal.SIGINT, signal.SIGTERM), _PATIENCE_S, strict=True):
+        if process.poll() is not None:
+            return
+        os.killpg(process.pid, request)
+        try:
+            process.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            continue
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+class _Follower:
+    """Tells what is added to a log from now on."""
+
+    def __init__(self, path: Path, *, fresh: bool, tell: Callable[[LogLine], None] = emit) -> None:
+        self._path, self._tell = path, tell
+        self._position = path.stat().st_size if path.exists() and not fresh else 0
+        self._rest = b""
+
+    def tell(self) -> None:
+        """Tells the whole lines that were added since the last call."""
+        try:
+            with open(self._path, "rb") as file:
+                file.seek(self._position)
+                added = file.read()
+        except FileNotFoundError:  # it is made a few seconds after the process has begun
+            return
+        self._position += len(added)
+        *lines, self._rest = (self._rest + added).split(b"\n")
+        for line in lines:
+            text = plain(line.decode("utf-8", "replace")).partition(" - ")[2]
+            if " | Epoch " in text or "Checkpoint" in text or "Error" in text:
+                self._tell(LogLine(text))
