@@ -336,3 +336,18 @@ def test_outputs_that_other_settings_no_longer_give_are_removed(tmp_path: Path) 
     assert cut(";").done == 1
     assert sorted(path.name for path in out.glob("*.out")) == ["a-0.out", "a-1.out"]
     assert (out / "a-1.out").read_text() == "4"
+
+
+def test_prune_removes_outputs_whose_input_is_gone(texts: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    upper(texts, out)
+    for name in ("t0.txt", "t1.txt"):
+        (texts / name).unlink()
+    (out / "t1.out").write_text("the user's own words")
+    assert len(upper(texts, out).notes) == 2, "without prune they are told"
+    found = find_files(texts, ["txt"])
+    pruned = run_step(Upper(out), found, out, RunOptions(workers=1), prune=True)
+    assert not (out / "t0.out").exists()
+    assert (out / "t1.out").read_text() == "the user's own words"
+    assert any("1 files whose input is gone were removed" in note for note in pruned.notes)
+    assert any("t1.out" in note for note in pruned.notes)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -20,6 +21,8 @@ from soundwright.runs import atomic
 
 #: Files are read in pieces of this many samples per channel, so memory does not follow their length.
 _PIECE = 1 << 17
+#: Bytes of sound data; a WAV file states its size with its header in 32 bits.
+_LARGEST_WAV = (1 << 32) - 1024
 
 
 @dataclass(frozen=True)
@@ -98,11 +101,23 @@ class AudioReader:
             BadInput: the file ends before its header says.
         """
         # libsndfile's own conversion of 16-bit samples to float costs eight times the reading of them.
-        dtype = "int16" if self.info.subtype == "PCM_16" else "float32"
+        if self.info.subtype == "PCM_16":
+            return map(_full_scale, self.stored_pieces())
+        return self._read("float32")
+
+    def stored_pieces(self) -> Iterator[NDArray[np.int16]]:
+        """Yields the samples of a 16-bit file (`info.subtype` is `PCM_16`) as they are stored, int16 `[n, C]`.
+
+        Raises:
+            BadInput: as `pieces`.
+        """
+        return self._read("int16")
+
+    def _read(self, dtype: str) -> Iterator[NDArray[Any]]:
         total = 0
         while len(piece := self._file.read(_PIECE, dtype=dtype, always_2d=True)):
             total += len(piece)
-            yield piece if dtype == "float32" else _full_scale(piece)
+            yield piece
         # Elsewhere the header's count may be an estimate.
         if total < self.info.num_samples and states_its_length(self.path):
             raise _truncated(self.path, f"{total} of {self.info.num_samples} samples")
@@ -185,12 +200,35 @@ def write_wav_pieces(path: Path, pieces: Iterable[NDArray[np.float32]], sample_r
         The number of samples that exceeded full scale and were clipped.
     """
     clipped = 0
-    with atomic.atomic_path(path) as temporary, wave.open(str(temporary), "wb") as file:
-        file.setparams((1, 2, sample_rate, 0, "NONE", ""))
+
+    def converted() -> Iterator[NDArray[np.int16]]:
+        nonlocal clipped
         for piece in pieces:
             clipped += int(np.count_nonzero(np.abs(piece) > 1.0))
-            file.writeframes(sixteen_bit(piece).tobytes())
+            yield sixteen_bit(piece)
+
+    write_sixteen_bit(path, converted(), sample_rate)
     return clipped
+
+
+def write_sixteen_bit(path: Path, pieces: Iterable[NDArray[np.int16]], sample_rate: int, *, channels: int = 1) -> int:
+    """Writes int16 pieces `[n]` or `[n, C]` as they are to a WAV file, atomically, in constant memory.
+
+    Returns:
+        The number of samples per channel.
+
+    Raises:
+        BadInput: they are more than a WAV file holds.
+    """
+    num_samples = 0
+    with atomic.atomic_path(path) as temporary, wave.open(str(temporary), "wb") as file:
+        file.setparams((channels, 2, sample_rate, 0, "NONE", ""))
+        for piece in pieces:
+            num_samples += len(piece)
+            if num_samples * channels * 2 > _LARGEST_WAV:
+                raise BadInput("would be more than 4 GB, which WAV cannot hold", path=path, remedy="cut the recording")
+            file.writeframesraw(piece.tobytes())
+    return num_samples
 
 
 def sixteen_bit(samples: NDArray[np.float32]) -> NDArray[np.int16]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from soundwright.core.errors import BadInput, UsageError
 from soundwright.core.units import amplitude_from_db, db_from_amplitude, samples_from_seconds
+from soundwright.corpus.mono import Mono, channels_cancel, read_mono
 from soundwright.runs.discover import CHECK_EXTENSIONS, find_files
 from soundwright.runs.engine import run_step
 from soundwright.runs.options import RunOptions
@@ -25,13 +26,10 @@ from soundwright.runs.summary import RunSummary
 
 #: A file whose loudest window lies below this is silent: at 16 bit it holds little but rounding noise.
 SILENT_DB = -80.0
-#: Channels cancel when their mix lies this far below the louder of them.
-CANCEL_DB = -40.0
 #: Peak of a file whose gain was limited: a hair under full scale.
 PEAK_DB = -0.1
 
 OnClip = Literal["scale", "clip", "error"]
-Mono = Literal["mix", "left", "right"]
 
 
 def normalize(
@@ -171,28 +169,3 @@ class Normalize(OneByOne[None]):
             return gain, (f"{excess}; cut off",)
         limited = amplitude_from_db(PEAK_DB) / peak
         return limited, (f"{excess}; RMS is {rms * limited:.3g} instead of {self.target_rms:g}",)
-
-
-def read_mono(path: Path, sample_rate: int, mono: Mono) -> NDArray[np.float32]:
-    """Reads a file piece by piece into mono `[N]` at another rate; only the result is held in memory."""
-    from soundwright.audio.files import mix_to_mono, open_audio
-    from soundwright.audio.resample import resample_pieces
-
-    def to_mono(piece: NDArray[np.float32]) -> NDArray[np.float32]:
-        return mix_to_mono(piece) if mono == "mix" else piece[:, min(int(mono == "right"), piece.shape[1] - 1)]
-
-    with open_audio(path) as reader:
-        parts = resample_pieces(map(to_mono, reader.pieces()), reader.info.sample_rate, sample_rate)
-        return np.concatenate(list(parts))
-
-
-def channels_cancel(path: Path, rms: float) -> bool:
-    """Whether a channel is far louder than `rms`, that of the mix. Reads the file again, if that is possible at all."""
-    from soundwright.audio.files import open_audio
-
-    limit = rms / amplitude_from_db(CANCEL_DB)
-    if limit >= 1.0:
-        return False
-    with open_audio(path) as reader:
-        energies = [np.square(piece, dtype=np.float64).mean(axis=0).max() for piece in reader.pieces()]
-    return bool(max(energies) > limit**2)

@@ -106,9 +106,12 @@ def _write(path: Path, lines: Iterable[dict[str, Any]]) -> None:
 
 def _lines(path: Path) -> list[tuple[int, dict[str, Any]]]:
     try:
-        texts = path.read_text(encoding="utf-8").splitlines()
+        # Not `splitlines`: a name written by another program may hold one of the line ends that only Unicode knows.
+        texts = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"cannot be read: {error}", path=path, remedy="write it again") from error
+    if texts == [""]:
+        raise BadInput("is empty", path=path, remedy="write it again")
     lines = []
     for number, text in enumerate(texts, start=1):
         try:
@@ -116,10 +119,8 @@ def _lines(path: Path) -> list[tuple[int, dict[str, Any]]]:
         except ValueError as error:
             raise _bad(path, number, f"is no JSON: {error}") from error
         if not isinstance(line, dict):
-            raise _bad(path, number, f"expected a JSON object, found {text}")
+            raise _bad(path, number, f"expected a JSON object, found {text!r}")
         lines.append((number, line))
-    if not lines:
-        raise BadInput("is empty", path=path, remedy="write it again")
     return lines
 
 

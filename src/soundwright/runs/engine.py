@@ -41,6 +41,7 @@ def run_step(
     options: RunOptions | None = None,
     *,
     overwrite: bool = False,
+    prune: bool = False,
     tolerate_failures: bool = False,
     seeds: dict[str, int] | None = None,
     cancel: Callable[[], bool] | None = None,
@@ -57,6 +58,7 @@ def run_step(
         options: workers and shards.
         overwrite: do every item again, and replace files that this step did not write. After a kill the same call goes
             on: what was done again before the kill is not done once more.
+        prune: remove outputs whose input is gone, if they are still as this step wrote them, instead of telling so.
         tolerate_failures: failures do not make the exit code 1.
         seeds: for the record.
         cancel: asked often; when it turns true, the items in hand are finished and no more begun.
@@ -78,7 +80,7 @@ def run_step(
         with closing(Ledger(state, suffix)) as ledger:
             record_path = state / f"run{suffix}.json"
             since_ns = _overwriting_since(record_path, step) if overwrite else 0
-            work = _Work(step, found, output, options, ledger, since_ns)
+            work = _Work(step, found, output, options, ledger, since_ns, prune)
             about = record.describe(step.name, step.settings(), seeds)
             about["overwriting_since_ns"] = since_ns
             atomic.write_json(record_path, about)
@@ -101,8 +103,9 @@ class _Work:
         options: RunOptions,
         ledger: Ledger,
         overwriting_since_ns: int,
+        prune: bool,
     ) -> None:
-        self.step, self.found, self.output, self.options = step, found, output, options
+        self.step, self.found, self.output, self.options, self.prune = step, found, output, options, prune
         self.ledger, self.since_ns, self.overwrite = ledger, overwriting_since_ns, overwriting_since_ns > 0
         self.digest = step.settings_digest()
         self.mine = [item for item in found.items if options.in_shard(item.key)]
@@ -281,17 +284,27 @@ class _Work:
             )
 
     def _orphans(self) -> list[str]:
+        """Notes on the outputs whose input is gone; with `prune` those that are as they were written are removed."""
         if self.found.partial:
             return []
         current = {item.key for item in self.found.items}
-        gone = [
-            name
-            for entry in self.ledger.entries.values()
-            if entry.key not in current
-            for name, _ in entry.outputs
-            if (self.output / name).exists()
-        ]
-        return [f"orphan: {show_path(self.output / name)}: its input is gone -> delete it if unwanted" for name in gone]
+        notes, num_removed = [], 0
+        for entry in [entry for entry in self.ledger.entries.values() if entry.key not in current]:
+            standing = [(self.output / name, mark) for name, mark in entry.outputs if (self.output / name).exists()]
+            ours = [path for path, mark in standing if self.prune and mark.matches(path)]
+            for path in ours:
+                path.unlink()
+            num_removed += len(ours)
+            if self.prune:
+                self.ledger.drop(entry.key)
+            notes += [
+                f"orphan: {show_path(path)}: its input is gone -> delete it if unwanted"
+                for path, _ in standing
+                if path not in ours
+            ]
+        if num_removed:
+            notes.append(f"{num_removed} files whose input is gone were removed from {show_path(self.output)}")
+        return notes
 
 
 def _overwriting_since(record_path: Path, step: Step[Any]) -> int:
