@@ -4,12 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO ?= demo
 
-.PHONY: help demo test test-full lint types format bench docs clean install
+.PHONY: help demo test test-full audiocraft-real lint types format bench docs clean install
 
 help:
 	@echo "make demo       a small synthetic corpus through every step; opens on demo/report.html"
 	@echo "make test       the tests (about 4 minutes on 2 cores)"
 	@echo "make test-full  the longer proofs too"
+	@echo "make audiocraft-real  both notebooks with the real AudioCraft, in .audiocraft-real (3 minutes, 2 GB);"
+	@echo "                CLONE=<path> takes another checkout of it, SMALLEST=1 leaves out what takes longest"
 	@echo "make lint       ruff and import-linter"
 	@echo "make types      mypy, strict"
 	@echo "make bench      every performance claim, measured here"
@@ -33,6 +35,11 @@ test: install
 test-full: install
 	$(BIN)/lint-imports --cache-dir .import_linter_cache
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(MAKE) audiocraft-real
+
+audiocraft-real: install
+	$(BIN)/python tests/notebooks/audiocraft_real.py .audiocraft-real \
+	  $(if $(CLONE),--clone $(CLONE)) $(if $(SMALLEST),--smallest)
 
 lint: install
 	$(BIN)/ruff check .
@@ -57,4 +64,4 @@ docs: install
 	$(BIN)/python -m soundwright.cli.reference docs/cli.md
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .audiocraft-real build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

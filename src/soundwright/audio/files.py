@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import wave
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -54,7 +55,7 @@ def probe(path: Path) -> AudioInfo:
         BadInput: the file is missing, or no format that libsndfile reads.
     """
     try:
-        info = soundfile.info(str(path))
+        info = soundfile.info(os.fsencode(path))
     except soundfile.LibsndfileError as error:
         raise _unreadable(path, error) from error
     return AudioInfo(info.samplerate, info.channels, info.frames, info.subtype)
@@ -131,7 +132,8 @@ def open_audio(path: Path) -> Iterator[AudioReader]:
         BadInput: the file is empty, unreadable, or its sound data are cut short.
     """
     try:
-        with soundfile.SoundFile(str(path)) as file:
+        # As bytes: soundfile refuses a name that is not UTF-8.
+        with soundfile.SoundFile(os.fsencode(path)) as file:
             _require_whole(path, file.frames)
             yield AudioReader(path, file)
     except soundfile.LibsndfileError as error:

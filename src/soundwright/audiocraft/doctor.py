@@ -62,18 +62,13 @@ def doctor(
         dset: A dataset configuration that is to be there, e.g. audio/fma_small_mini.
         require_cuda: A machine without a usable GPU lacks something.
     """
-    return Diagnosis(tuple(diagnose(repo, python, dset, require_cuda)))
+    return Diagnosis((*_tools(), *diagnose(repo, python, dset, require_cuda)))
 
 
 def diagnose(
     repo: Path | None = None, python: Path | None = None, dset: str | None = None, require_cuda: bool = False
 ) -> Iterator[Finding]:
-    """Yields the findings of `doctor`."""
-    for tool in ("git", "ffmpeg", "ffprobe"):
-        if shutil.which(tool):
-            yield Finding("ok", tool)
-        else:
-            yield Finding("missing", f"{tool} -> install it with the system's package manager")
+    """Yields what `doctor` finds of AudioCraft itself."""
     try:
         installation = Installation.locate(repo, python)
     except UsageError as error:
@@ -91,6 +86,13 @@ def diagnose(
         yield Finding("missing", f"AudioCraft's environment: {error}")
     if not os.environ.get("USER"):
         yield Finding("note", "the variable USER is not set: soundwright audiocraft run sets it, plain dora stops")
+
+
+def _tools() -> Iterator[Finding]:
+    for tool in ("git", "ffmpeg", "ffprobe"):
+        found = bool(shutil.which(tool))
+        remedy = "" if found else " -> install it with the system's package manager"
+        yield Finding("ok" if found else "missing", f"{tool}{remedy}")
 
 
 def _checkout(repo: Path, dset: str | None) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,9 @@ from soundwright.core.errors import BadInput, UsageError
 
 #: stage -> metric -> value
 Epoch = dict[str, dict[str, float]]
+
+_ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_ANEW = "move it away; dora writes it anew"
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ class Experiment:
         for number, epoch in enumerate(self.history, start=1):
             for stage, metrics in epoch.items():
                 for name, value in metrics.items():
-                    if name != "duration":
+                    if name != "duration" and isinstance(value, int | float):
                         curves.setdefault(name, {}).setdefault(stage, []).append((number, value))
         return curves
 
@@ -113,10 +117,14 @@ def read_experiment(folder: Path) -> Experiment:
         )
     overrides = _json(folder / ".argv.json", [])
     history = _json(folder / "history.json", [])
-    if not (isinstance(history, list) and all(isinstance(epoch, dict) for epoch in history)):
+    if not (isinstance(history, list) and all(map(_is_epoch, history))):
         raise BadInput(
-            "is no history of dora: expected a list of epochs", path=folder / "history.json", remedy="move it away"
+            "is no history of dora: expected a list of epochs, each with its metrics by stage",
+            path=folder / "history.json",
+            remedy=_ANEW,
         )
+    if not (isinstance(overrides, list) and all(isinstance(override, str) for override in overrides)):
+        raise BadInput("is no list of settings", path=folder / ".argv.json", remedy=_ANEW)
     return Experiment(folder, tuple(overrides), tuple(history), _num_epochs(folder / ".hydra/config.yaml"))
 
 
@@ -137,8 +145,11 @@ def non_finite(epoch: Epoch) -> list[str]:
 
 def plain(line: str) -> str:
     """A line of the log without the escapes for colour, which it contains even where none were wanted."""
-    parts = line.split("\x1b[")
-    return parts[0] + "".join(part.partition("m")[2] for part in parts[1:])
+    return _ESCAPE.sub("", line)
+
+
+def _is_epoch(epoch: Any) -> bool:
+    return isinstance(epoch, dict) and all(isinstance(metrics, dict) for metrics in epoch.values())
 
 
 def _json(path: Path, absent: Any) -> Any:
@@ -147,7 +158,7 @@ def _json(path: Path, absent: Any) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise BadInput(f"cannot be read: {error}", path=path, remedy="move it away; dora writes it anew") from error
+        raise BadInput(f"cannot be read: {error}", path=path, remedy=_ANEW) from error
 
 
 def _num_epochs(path: Path) -> int | None:
@@ -156,4 +167,4 @@ def _num_epochs(path: Path) -> int | None:
     try:
         return int(yaml.safe_load(path.read_text(encoding="utf-8"))["optim"]["epochs"])
     except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
-        raise BadInput(f"has no optim.epochs: {error}", path=path, remedy="run the experiment again") from error
+        raise BadInput(f"has no optim.epochs: {error}", path=path, remedy=_ANEW) from error

@@ -8,6 +8,7 @@ REPO/config/dset/audio/NAME.yaml        where hydra finds the two
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -144,8 +145,11 @@ def write_list(folder: Path) -> list[SoundwrightError]:
             continue
         files.append(SoundFile(path, info.duration_s, info.sample_rate, info.channels))
     if not files:
+        first = f", e.g. {failures[0].message}: {show_path(failures[0].path or '')}" if failures else ""
         raise BadInput(
-            "holds no usable sound file", path=folder, remedy="run: soundwright corpus segment, then corpus split"
+            f"holds no usable sound file{first}",
+            path=folder,
+            remedy="run: soundwright corpus segment, then corpus split",
         )
     write_sound_files(folder / DATA_JSONL, files)
     return failures
@@ -186,8 +190,16 @@ def dset_text(sample_rate: int, channels: int, train: Path, valid: Path) -> str:
         ("evaluate", valid),
         ("generate", valid),
     )
-    lines = [f"  {key}: {value}" for key, value in values]
+    lines = [f"  {key}: {_yaml(value)}" for key, value in values]
     return "\n".join(["# @package __global__", "", "datasource:", *lines, ""])
+
+
+def _yaml(value: object) -> str:
+    """A value as plain text, in quotes only where YAML would read something else, e.g. in `/a #b`."""
+    text = str(value)
+    if re.search(r": |:$| #|[\x00-\x1f]", text) or text != text.strip():
+        return json.dumps(text, ensure_ascii=False)
+    return text
 
 
 def _link(link: Path, target: Path) -> Path:

@@ -31,12 +31,12 @@ class Obstacle:
 
 OBSTACLES = (
     Obstacle(
-        r"(?:Could not find|In '[^']*': Could not find) '(dset/[^']+)'",
+        r"Could not find '(dset/[^']+)'",
         r"the checkout has no configuration \1.yaml (MissingConfigException)",
         f"{_EXPORT}; a fresh clone wants it anew",
     ),
     Obstacle(
-        r"Could not (?:find|load) '?((?!dset/|this)[\w/.]+)'?",
+        r"Could not (?:find|load) '((?!dset/)[^']+)'",
         r"the checkout has no configuration \1",
         "check the name; the files are in config/ of the checkout",
     ),
@@ -48,6 +48,11 @@ OBSTACLES = (
     Obstacle(
         r"AudioMeta\.__init__\(\) missing .*",
         "a line of data.jsonl lacks duration or sample_rate",
+        _EXPORT,
+    ),
+    Obstacle(
+        r"Expecting either a data\.jsonl|No such file or directory: '([^']+\.jsonl)'",
+        "a folder of the dataset has no data.jsonl",
         _EXPORT,
     ),
     Obstacle(
@@ -96,7 +101,7 @@ OBSTACLES = (
         "give the checkout with --repo",
     ),
     Obstacle(
-        r"No module named '([^']+)'",
+        r"No module named '?([\w.]+)",
         r"\1 is not installed in AudioCraft's environment",
         "run: soundwright audiocraft doctor",
     ),
@@ -106,6 +111,9 @@ OBSTACLES = (
         "make room; the same command goes on from the last epoch",
     ),
 )
+
+#: Not one of its own: what another exception led to, or what was raised while all was being torn down.
+_NO_BEGINNING = ("The above exception was the direct cause", "During handling of the above", "Exception ignored")
 
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|MissingMandatoryValue|KeyboardInterrupt)\b(?::|$)")
 
@@ -124,17 +132,33 @@ def process_failed(output: str, what: str, path: Path) -> ProcessFailed:
         what: what was going on, as the beginning of a sentence.
         path: where the user can read all of it, or the interpreter.
     """
+    decisive = last_traceback(output)
     for obstacle in OBSTACLES:
-        match = re.search(obstacle.pattern, output)
+        match = re.search(obstacle.pattern, decisive)
         if match:
             error = ProcessFailed(f"{what}: {match.expand(obstacle.meaning)}", path=path, remedy=obstacle.remedy)
             break
     else:
         error = ProcessFailed(
-            f"{what}: {last_line(output)}", path=path, remedy="see what it says, or run: soundwright audiocraft doctor"
+            f"{what}: {last_line(decisive)}",
+            path=path,
+            remedy="see what it says, or run: soundwright audiocraft doctor",
         )
     error.output = output
     return error
+
+
+def last_traceback(text: str) -> str:
+    """The end of an output from its last traceback on, with what led to that; all of it where there is none.
+
+    What stands before was survived: packages show the tracebacks of what they can do without.
+    """
+    begin = 0
+    for match in re.finditer(r"^Traceback \(most recent call last\)", text, re.MULTILINE):
+        line_before = text[: match.start()].rstrip().rpartition("\n")[2]
+        if not line_before.startswith(_NO_BEGINNING):
+            begin = match.start()
+    return text[begin:].partition("\nException ignored")[0]
 
 
 def last_line(text: str) -> str:

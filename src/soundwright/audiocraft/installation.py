@@ -88,8 +88,9 @@ class Installation:
                 [str(self.python), str(INSIDE / script), *arguments],
                 cwd=self.repo,
                 env=environment,
+                stdin=subprocess.DEVNULL,
                 capture_output=True,
-                text=True,
+                encoding="utf-8",
                 errors="replace",
                 check=False,
             )
@@ -97,9 +98,12 @@ class Installation:
             raise UsageError(
                 f"cannot be run: {error.strerror}", path=self.python, remedy="make its environment again"
             ) from error
-        if done.returncode == 0 and done.stdout.strip():
-            return json.loads(done.stdout.strip().splitlines()[-1])
-        raise process_failed(done.stderr, f"{script} ended with code {done.returncode}", self.python)
+        if done.returncode != 0:
+            raise process_failed(done.stderr, f"{script} ended with code {done.returncode}", self.python)
+        try:
+            return json.loads(done.stdout.strip().rpartition("\n")[2])
+        except ValueError as error:
+            raise process_failed(done.stdout or done.stderr, f"{script} gave no answer", self.python) from error
 
 
 def _existing(place: Path | None, option: str, variable: str) -> Path:

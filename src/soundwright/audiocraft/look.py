@@ -35,7 +35,8 @@ class Look:
         """The packages that a stand-in replaces, since the real ones are absent or do not load."""
         names = [folder for module, folder in _STAND_INS.items() if module in self.errors]
         kind, text = self.errors.get("torchaudio", ("", ""))
-        if kind == "OSError" and "load" in text:  # installed, and its native extension wants libraries of CUDA
+        # Installed, and its native extension does not load: it wants libraries of CUDA, or another PyTorch.
+        if kind == "OSError" and ("load" in text or ".so" in text):
             names.append("torchaudio")
         return tuple(names)
 

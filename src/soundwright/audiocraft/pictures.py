@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from soundwright.audio.canvas import GRID, INK, LINES, canvas, png
+from soundwright.audio.canvas import GRID, INK, LINES, WIDTH_PX, canvas, png
 from soundwright.audiocraft.experiment import Experiment
 from soundwright.core.errors import BadInput
 
@@ -37,9 +37,9 @@ def losses(experiment: Experiment, metrics: tuple[str, ...] = ()) -> bytes:
         )
     shown = known[:_MOST] if not metrics else known
     title = f"{experiment.sig}: {experiment.status.partition(';')[0]}"
-    from matplotlib.ticker import MaxNLocator
+    figure, plots = canvas([1.15] * len(shown), title, WIDTH_PX)
+    from matplotlib.ticker import MaxNLocator  # after the canvas, which says what to install
 
-    figure, plots = canvas([1.15] * len(shown), title, 940)
     for axes, name in zip(plots, shown, strict=True):
         for stage, colour in zip(_STAGES, LINES, strict=False):
             points = curves[name].get(stage)
@@ -51,6 +51,7 @@ def losses(experiment: Experiment, metrics: tuple[str, ...] = ()) -> bytes:
         axes.yaxis.label.set(color=INK, fontsize=8)
         axes.grid(color=GRID, linewidth=0.5)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.legend(fontsize=7, facecolor=GRID, edgecolor=GRID, labelcolor=INK, loc="upper right")
+        if axes.lines:
+            axes.legend(fontsize=7, facecolor=GRID, edgecolor=GRID, labelcolor=INK, loc="upper right")
     plots[-1].set_xlabel("epoch")
     return png(figure)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from soundwright.audiocraft.experiment import Experiment, non_finite, read_experiment
 from soundwright.audiocraft.signature import Plan
+from soundwright.core.errors import BadInput
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,11 @@ def prove(plan: Plan, before: Before, exit_code: int) -> Iterator[Check]:
     if not plan.folder.is_dir():
         yield Check(False, "the experiment has no folder")
         return
-    experiment = read_experiment(plan.folder)
+    try:
+        experiment = read_experiment(plan.folder)
+    except BadInput as error:
+        yield Check(False, str(error))
+        return
     yield _grown(experiment, plan, before)
     yield _stages(experiment, plan, before)
     broken = [f"epoch {n}: {name}" for n, epoch in enumerate(experiment.history, 1) for name in non_finite(epoch)]
@@ -97,8 +102,12 @@ def _stages(experiment: Experiment, plan: Plan, before: Before) -> Check:
 def _weights(experiment: Experiment, before: Before) -> Check:
     modified = _modified(experiment.checkpoint)
     if before.was_finished:
-        return Check(modified > 0, "checkpoint.th is there")
-    return Check(modified > before.checkpoint_ns, "checkpoint.th is new" if modified else "checkpoint.th is not there")
+        same = modified == before.checkpoint_ns
+        return Check(same, f"checkpoint.th is {'as before' if same else 'not as before: something was trained'}")
+    if not modified:
+        return Check(False, "checkpoint.th is not there")
+    new = modified > before.checkpoint_ns
+    return Check(new, f"checkpoint.th is {'new' if new else 'older than this run'}")
 
 
 def _modified(path: Path) -> int:

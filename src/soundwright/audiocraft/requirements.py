@@ -73,7 +73,8 @@ def requirements(repo: Path) -> Requirements:
         raise UsageError(
             f"cannot be read: {error.strerror}", path=path, remedy="clone AudioCraft, and give its folder"
         ) from error
-    asked = [line for line in (line.partition("#")[0].strip() for line in text.splitlines()) if line]
+    # As pip has it: a # within a word begins no comment, but the fragment of an address.
+    asked = [line for line in (re.sub(r"(^|\s)#.*", "", line).strip() for line in text.splitlines()) if line]
     return Requirements(tuple(_changed(asked)))
 
 
@@ -85,8 +86,11 @@ def _changed(asked: list[str]) -> Iterator[str]:
         instead, reason = CHANGES.get(name, (line, ""))
         if not instead:
             yield f"# {line}: left out: {reason}"
+        elif instead == line:
+            yield line
         else:
-            yield f"{instead}  # instead of {line}: {reason}" if instead != line else line
+            marker = "".join(line.partition(";")[1:])  # for which systems it is asked for
+            yield f"{instead}{marker}  # instead of {line}: {reason}"
     for name, reason in ADDITIONS.items():
         if name not in names:
             yield f"{name}  # {reason}"

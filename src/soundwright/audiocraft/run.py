@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -18,7 +19,7 @@ from soundwright.audiocraft.installation import Installation
 from soundwright.audiocraft.look import look_at_modules, require_whole
 from soundwright.audiocraft.proof import NOTHING, Check, before_run, prove
 from soundwright.audiocraft.signature import Plan, ask_dora, check_overrides
-from soundwright.core.errors import show_path
+from soundwright.core.errors import BadInput, show_path
 from soundwright.runs import atomic
 from soundwright.runs.events import LogLine, Note, emit
 from soundwright.runs.interrupt import catch_interrupts
@@ -36,7 +37,7 @@ class Run:
     """What came of a run.
 
     Attributes:
-        experiment: as it stands afterwards; nothing where it has no folder.
+        experiment: as it stands afterwards; nothing where it has no folder, or a damaged one.
         checks: the proof, point by point; empty where the run was stopped.
         failure: what the process said, if it ended badly.
         interrupted: stopped by Ctrl-C.
@@ -75,7 +76,7 @@ class Run:
         return {
             "sig": experiment.sig if experiment else None,
             "folder": str(experiment.folder) if experiment else None,
-            "status": experiment.status if experiment else "no folder",
+            "status": experiment.status if experiment else "no experiment that can be read",
             "exit_code": self.exit_code,
             "checks": [asdict(check) for check in self.checks],
             "error": str(self.failure) if self.failure else None,
@@ -113,9 +114,9 @@ def run(
         UsageError: AudioCraft is not where it is said to be, lacks something, or the experiment is being run already.
         ProcessFailed: the settings are none of AudioCraft's.
     """
-    check_overrides(overrides)
     if result:
         result.unlink(missing_ok=True)
+    check_overrides(overrides)
     installation = Installation.locate(repo, python)
     found = look_at_modules(installation)
     require_whole(found, installation)
@@ -130,17 +131,26 @@ def run(
             training = _Training(command, installation, installation.variables(found.stand_ins, experiments), output)
             code, interrupted, duration_s = training.follow(plan, held)
             output.seek(0)
-            failure = (
-                None
-                if code == 0 or interrupted
-                else process_failed(output.read(), "training failed", Path(output.name))
-            )
+            failure = None if code == 0 or interrupted else _failure(code, output.read(), Path(output.name))
         checks = () if interrupted else tuple(prove(plan, before, code))
-    experiment = read_experiment(plan.folder) if plan.folder.is_dir() else None
+    try:
+        experiment = read_experiment(plan.folder) if plan.folder.is_dir() else None
+    except BadInput:  # the proof says so
+        experiment = None
     done = Run(experiment, checks, failure, interrupted, duration_s, Path(output.name))
     if result:
         atomic.write_json(result, done.facts())
     return done
+
+
+def _failure(code: int, output: str, path: Path) -> ProcessFailed:
+    if code != -signal.SIGKILL:
+        return process_failed(output, "training failed", path)
+    return ProcessFailed(  # it had no time to say anything
+        "training was killed, most likely by the system, whose memory was full",
+        path=path,
+        remedy="give a smaller dataset.num_workers or dataset.batch_size, or the same command again to go on",
+    )
 
 
 @dataclass(frozen=True)
@@ -153,7 +163,7 @@ class _Training:
     def follow(self, plan: Plan, held: int) -> tuple[int, bool, float]:
         """Runs the process to its end and tells its log; exit code, whether it was interrupted, wall time."""
         began = time.monotonic()
-        log = _Follower(plan.folder / "solver.log.0", fresh="--clear" in self.command)
+        log = _Follower(plan.folder / "solver.log.0")
         with catch_interrupts() as interrupt:
             process = subprocess.Popen(
                 self.command,
@@ -179,29 +189,32 @@ class _Training:
 
 def _end(process: subprocess.Popen[Any]) -> None:
     """Ends the process and what it started, as gently as it allows; does nothing to one that has ended."""
-    for request, patience_s in zip((signal.SIGINT, signal.SIGTERM), _PATIENCE_S, strict=True):
-        if process.poll() is not None:
-            return
-        os.killpg(process.pid, request)
-        try:
-            process.wait(patience_s)
-        except subprocess.TimeoutExpired:
-            continue
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    try:
+        for request, patience_s in zip((signal.SIGINT, signal.SIGTERM), _PATIENCE_S, strict=True):
+            if process.poll() is not None:
+                return
+            os.killpg(process.pid, request)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(patience_s)
+    finally:  # also where a second Ctrl-C ends the patience
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 class _Follower:
     """Tells what is added to a log from now on."""
 
-    def __init__(self, path: Path, *, fresh: bool, tell: Callable[[LogLine], None] = emit) -> None:
+    def __init__(self, path: Path, tell: Callable[[LogLine], None] = emit) -> None:
         self._path, self._tell = path, tell
-        self._position = path.stat().st_size if path.exists() and not fresh else 0
+        self._file, self._position = _identity_and_size(path)
         self._rest = b""
 
     def tell(self) -> None:
         """Tells the whole lines that were added since the last call."""
+        file_now, size = _identity_and_size(self._path)
+        if file_now != self._file or size < self._position:  # --clear removes it, some seconds after the beginning
+            self._file, self._position, self._rest = file_now, 0, b""
         try:
             with open(self._path, "rb") as file:
                 file.seek(self._position)
@@ -214,3 +227,11 @@ class _Follower:
             text = plain(line.decode("utf-8", "replace")).partition(" - ")[2]
             if " | Epoch " in text or "Checkpoint" in text or "Error" in text:
                 self._tell(LogLine(text))
+
+
+def _identity_and_size(path: Path) -> tuple[tuple[int, int] | None, int]:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None, 0
+    return (found.st_dev, found.st_ino), found.st_size

@@ -46,13 +46,13 @@ class Plan:
 
 
 def check_overrides(overrides: Sequence[str]) -> None:
-    """Refuses what dora would stop at with an assertion.
+    """Refuses what dora would stop at with an assertion, or take for an option of its own.
 
     Raises:
         UsageError: one of them is not of the form name=value.
     """
     for override in overrides:
-        if "=" not in override:
+        if "=" not in override or override.startswith("-"):
             raise UsageError(f"{override!r} is no setting", remedy="write settings as name=value, e.g. optim.epochs=2")
 
 

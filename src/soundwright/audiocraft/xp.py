@@ -5,25 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from soundwright.audiocraft.experiment import Experiment, list_experiments, read_experiment
 from soundwright.audiocraft.installation import Installation
 from soundwright.audiocraft.look import look_at_modules, require_whole
 from soundwright.audiocraft.signature import ask_dora
-from soundwright.core.errors import UsageError, show_path
+from soundwright.core.errors import BadInput, UsageError, show_path
 from soundwright.runs import atomic
 
 
 @dataclass(frozen=True)
 class Experiments:
-    """Experiments to show; `exit_code` is 0."""
+    """Experiments to show, and what is wrong with those that cannot be read."""
 
     experiments: tuple[Experiment, ...]
     plot: Path | None = None
-    exit_code: int = 0
+    failures: tuple[BadInput, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 1 where one cannot be read."""
+        return int(bool(self.failures))
 
     def lines(self) -> Iterator[str]:
         """One in full, or a line for each of many."""
+        yield from (f"failed: {error}" for error in self.failures)
         if len(self.experiments) == 1:
             yield from _in_full(self.experiments[0])
         else:
@@ -61,22 +68,28 @@ def xp(
     """
     if sig and overrides:
         raise UsageError("both settings and --sig were given", remedy="give one of them")
+    failures: list[BadInput] = []
     if sig or overrides:
         folder = experiments / "xps" / sig if sig else find(overrides, experiments, repo=repo, python=python)
-        found: tuple[Experiment, ...] = (read_experiment(folder),)
+        found = [read_experiment(folder)]
     else:
-        found = tuple(map(read_experiment, list_experiments(experiments)))
-        if not found:
+        found = []
+        for folder in list_experiments(experiments):
+            try:
+                found.append(read_experiment(folder))
+            except BadInput as error:
+                failures.append(error)
+        if not found and not failures:
             raise UsageError(
                 "has no experiments in xps/", path=experiments, remedy="run: soundwright audiocraft run SETTINGS"
             )
     if plot:
-        if len(found) > 1:
+        if len(found) != 1:
             raise UsageError("--plot draws one experiment", remedy="say which: --sig SIGNATURE")
         from soundwright.audiocraft.pictures import losses
 
         atomic.write_bytes(plot, losses(found[0]))
-    return Experiments(found, plot)
+    return Experiments(tuple(found), plot, tuple(failures))
 
 
 def find(
@@ -100,8 +113,12 @@ def _in_full(experiment: Experiment) -> Iterator[str]:
     yield f"settings: {' '.join(experiment.overrides)}"
     for number, epoch in enumerate(experiment.history, start=1):
         for stage, metrics in epoch.items():
-            values = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items() if name != "duration")
-            duration = f"  ({metrics['duration']:.1f} s)" if "duration" in metrics else ""
+            values = "  ".join(f"{name} {_short(value)}" for name, value in metrics.items() if name != "duration")
+            duration = f"  ({_short(metrics['duration'])} s)" if "duration" in metrics else ""
             yield f"epoch {number} {stage}: {values or 'done'}{duration}"
     for path in experiment.key_files():
         yield f"file: {show_path(path)}"
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, int | float) else str(value)

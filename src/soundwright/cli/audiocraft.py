@@ -4,6 +4,10 @@ from soundwright.cli.group import group
 
 app = group("audiocraft", "Train with AudioCraft: its data, its environment, its runs, its experiments.")
 app.command(
+    "soundwright.audiocraft.clone:clone",
+    help="Clones AudioCraft, unless a whole checkout of the same origin is there already.",
+)
+app.command(
     "soundwright.audiocraft.export:export",
     help="Gives AudioCraft a split to train on: linked files, its lists of them, and its dset configuration.",
 )

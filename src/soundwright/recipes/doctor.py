@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
+from soundwright.audiocraft.doctor import diagnose
 from soundwright.core.plugins import CODECS, PRODUCERS, registered
 
 #: extra -> (its packages, what it is for)
@@ -19,7 +21,9 @@ _EXTRAS = {
 
 #: system tool -> what uses it
 _TOOLS = {
-    "ffmpeg": "some tests and benchmarks",
+    "git": "cloning AudioCraft",
+    "ffmpeg": "AudioCraft's samples; some tests and benchmarks",
+    "ffprobe": "the check of segments in the notebook",
     "flac": "some tests",
     "opusenc": "the codec quality table",
     "sox": "benchmarks",
@@ -60,6 +64,13 @@ def doctor() -> Diagnosis:
             findings.append(f"missing  {tool} ({purpose}) -> install it with the system's package manager")
     for group in (CODECS, PRODUCERS):
         findings.append(f"ok       {group}: {', '.join(registered(group))}")
+    if any(os.environ.get(name) for name in ("AUDIOCRAFT_REPO_DIR", "AUDIOCRAFT_VENV")):
+        findings += map(str, diagnose())
+    else:
+        findings.append(
+            "note     AudioCraft: not looked for -> notebooks/01_fma_small_mini_setup.ipynb installs it; afterwards "
+            "AUDIOCRAFT_REPO_DIR and AUDIOCRAFT_VENV say where it is"
+        )
     return Diagnosis(tuple(findings))
 
 

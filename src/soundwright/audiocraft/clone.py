@@ -1,0 +1,97 @@
+"""soundwright audiocraft clone: a whole checkout of the right origin is kept, anything else makes room for a new."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from soundwright.core.errors import SoundwrightError, UsageError, show_path
+
+
+@dataclass(frozen=True)
+class Clone:
+    """What was done.
+
+    Attributes:
+        repo: the checkout.
+        kept: it was whole and of the right origin.
+        reason: why it was not kept; empty where there was none.
+        set_aside: where what stood there is now, unless it was empty or a mere half of a clone.
+    """
+
+    repo: Path
+    kept: bool
+    reason: str = ""
+    set_aside: Path | None = None
+    exit_code: int = 0
+
+    def lines(self) -> Iterator[str]:
+        """A line for each thing that was done."""
+        if self.kept:
+            yield f"kept: {show_path(self.repo)} is a whole checkout"
+            return
+        if self.set_aside:
+            yield f"set aside: {show_path(self.repo)} {self.reason}; it is now {show_path(self.set_aside)}"
+        yield f"cloned: {show_path(self.repo)}"
+
+
+def clone(url: str, repo: Path) -> Clone:
+    """Clones AudioCraft, unless a whole checkout of the same origin is there already.
+
+    What else stands in the folder is moved aside, never deleted: its new name is told. In a checkout that is kept,
+    changes are kept too.
+
+    Args:
+        url: Where to clone from: an address, or the folder of another checkout.
+        repo: The folder of the checkout.
+
+    Raises:
+        UsageError: git is not installed.
+        SoundwrightError: the clone did not succeed.
+    """
+    reason = _fault(url, repo)
+    if reason is None:
+        return Clone(repo, kept=True)
+    aside = None
+    if repo.exists() and (not repo.is_dir() or any(repo.iterdir())):
+        aside = _free_name(repo)
+        repo.rename(aside)
+    repo.parent.mkdir(parents=True, exist_ok=True)
+    done = _git("clone", "--quiet", url, str(repo))
+    if done.returncode:
+        said = " ".join(done.stderr.split()) or f"git ended with code {done.returncode}"
+        raise SoundwrightError(f"cannot be cloned: {said}", path=url, remedy="check the address and the network")
+    return Clone(repo, kept=False, reason=reason, set_aside=aside)
+
+
+def _fault(url: str, repo: Path) -> str | None:
+    """Why what stands in the folder will not do; nothing where it will."""
+    if not repo.exists():
+        return ""
+    if not (repo / ".git").exists():
+        return "is no git checkout"
+    origin = _git("-C", str(repo), "remote", "get-url", "origin").stdout.strip()
+    if origin != url:
+        return f"is a checkout of {origin or 'no origin'}"
+    if _git("-C", str(repo), "rev-parse", "--verify", "--quiet", "HEAD").returncode:
+        return "is half a clone"
+    missing = _git("-C", str(repo), "ls-files", "--deleted").stdout.split("\n")
+    if missing[0]:
+        return f"lacks files, e.g. {missing[0]}"
+    return None
+
+
+def _free_name(repo: Path) -> Path:
+    number = 1
+    while (aside := repo.with_name(f"{repo.name}.aside-{number}")).exists():
+        number += 1
+    return aside
+
+
+def _git(*arguments: str) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(["git", *arguments], capture_output=True, text=True, errors="replace", check=False)
+    except FileNotFoundError as error:
+        raise UsageError("git is not installed", remedy="install it with the system's package manager") from error

@@ -1,0 +1,210 @@
+"""Recordings -> segments of one length, and the table that says which recording each is from.
+
+    OUTPUT/<source id>_<index>.wav      `drums/kick.wav` -> `drums_kick_000.wav`, `drums_kick_001.wav` ...
+    OUTPUT/segments.csv                 file, source, start_s, duration_s
+
+A source id is the relative path without its ending, its folders joined by `_`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soundwright.core.errors import BadInput, SoundwrightError, UsageError
+from soundwright.core.units import samples_from_seconds, seconds_from_samples
+from soundwright.corpus.mono import Mono
+from soundwright.corpus.rendering import WORKER_PAYS_AFTER, Rendering
+from soundwright.corpus.segment_table import SegmentRow, write_segment_table
+from soundwright.runs.discover import CHECK_EXTENSIONS, find_files
+from soundwright.runs.engine import run_step
+from soundwright.runs.options import RunOptions
+from soundwright.runs.step import Done, Finished, Item, OneByOne
+from soundwright.runs.summary import RunSummary
+
+#: A rest shorter than this part of a segment is never a segment. It is what encoders and resamplers add to a recording
+#: (an MP3 up to 50 ms), and of no use to a model.
+SHORTEST_TAIL = 0.01
+
+Tail = Literal["drop", "keep", "pad"]
+
+
+def segment(
+    input: Path,
+    output: Path,
+    *,
+    duration: float = 10.0,
+    tail: Tail = "drop",
+    sample_rate: int | None = None,
+    mono: Mono | None = None,
+    extensions: Sequence[str] | None = None,
+    overwrite: bool = False,
+    options: RunOptions = RunOptions(),
+) -> RunSummary:
+    """Cuts recordings into 16-bit WAV segments of exactly one length.
+
+    The segments of all recordings lie side by side in OUTPUT: `drums/kick.wav` gives `drums_kick_000.wav`,
+    `drums_kick_001.wav` ... The file segments.csv says from which recording each is and where in it. 16-bit samples
+    that are neither mixed nor resampled pass bit for bit. With --sample-rate and --mono one pass goes from MP3 to
+    segments.
+
+    A recording that is too short for a segment is listed as excluded. When settings differ from an earlier run,
+    recordings are cut again, and segments that are no more are removed.
+
+    Args:
+        input: Folder of recordings, searched with its subfolders.
+        output: Folder for the segments and segments.csv.
+        duration: Length of a segment in seconds.
+        tail: What becomes of the rest behind the last whole segment: leave it out (drop), make it a shorter segment
+            (keep), or fill it up with silence (pad). A rest of less than 1 % of a segment is always left out.
+        sample_rate: Resample to this rate in Hz. Default: each recording keeps its own.
+        mono: Mix all channels, or take the left or right one. Default: channels stay as they are.
+        extensions: File endings to look for, upper or lower case. Default: all that libsndfile reads.
+        overwrite: Do every file again, and replace files in OUTPUT that were not made by this command; a
+            series of segments of the same name goes as a whole.
+        options: Workers and shards.
+
+    Returns:
+        Counts, warnings, failures, and what was too short.
+
+    Raises:
+        UsageError: INPUT is no folder or holds no such file, OUTPUT is INPUT, or a number is out of range.
+    """
+    from soundwright.audio.files import audio_extensions
+
+    if not 0 < duration < math.inf:
+        raise UsageError(f"--duration {duration:g}", remedy="give a number of seconds above 0")
+    if sample_rate is not None and sample_rate < 1:
+        raise UsageError(f"--sample-rate {sample_rate}", remedy="give a number above 0")
+    if output.resolve() == input.resolve():
+        raise UsageError("input and output are the same folder", path=output, remedy="choose another output folder")
+    found = find_files(input, extensions or audio_extensions(), exclude=[output], remedy=CHECK_EXTENSIONS)
+    # 10 and 10.0 are the same setting.
+    step = Segment(output, float(duration), tail, sample_rate, mono)
+    return run_step(step, found, output, options, overwrite=overwrite)
+
+
+@dataclass(frozen=True)
+class Segment(OneByOne[None]):
+    """The folder step behind `segment`."""
+
+    name: ClassVar[str] = "segment"
+    worker_pays_after: ClassVar[int] = WORKER_PAYS_AFTER
+
+    output: Path
+    duration_s: float
+    tail: Tail
+    sample_rate: int | None
+    mono: Mono | None
+
+    def settings(self) -> dict[str, Any]:
+        """All fields but the folder."""
+        return {key: value for key, value in asdict(self).items() if key != "output"}
+
+    def outputs(self, item: Item) -> tuple[str, ...]:
+        """The first segment: how many there are, the sound itself says (an MP3's header may estimate)."""
+        return (segment_name(item.key, 0),)
+
+    def setup(self) -> None:
+        """Nothing to load."""
+
+    def run_one(self, state: None, item: Item) -> Done:
+        """Cuts one recording."""
+        # If so, the item was begun before, as the engine has made sure (or is to be overwritten). A kill may have left
+        # segments that no ledger tells of, and more than these settings give.
+        begun_before = (self.output / segment_name(item.key, 0)).exists()
+        names: list[str] = []
+        try:
+            done = self._cut(item, names)
+        except (SoundwrightError, OSError):
+            if names:
+                self._remove_from(item, 0)
+            raise
+        if begun_before:
+            self._remove_from(item, len(names))
+        return done
+
+    def reduce(self, finished: Iterable[Finished]) -> None:
+        """Writes segments.csv."""
+        rows = [row for item in finished for row in _rows(item)]
+        write_segment_table(self.output, sorted(rows, key=lambda row: row.file))
+
+    def _cut(self, item: Item, names: list[str]) -> Done:
+        """Writes the segments and adds the name of each to `names`."""
+        from soundwright.audio.files import open_audio, write_sixteen_bit
+
+        path = item.inputs[0]
+        num_samples = last_samples = 0
+        with open_audio(path) as reader:
+            rendering = Rendering(reader, self.sample_rate, self.mono)
+            rate, channels = rendering.sample_rate, rendering.channels
+            length = samples_from_seconds(self.duration_s, rate)
+            if length < 1:
+                raise BadInput(
+                    f"a segment of {self.duration_s:g} s is shorter than one sample at {rate} Hz",
+                    path=path,
+                    remedy="give a longer --duration",
+                )
+            for samples in cut(rendering.pieces(), length):
+                num_samples += len(samples)
+                ready = self._tail(samples, length)
+                if ready is not None:
+                    name = segment_name(item.key, len(names))
+                    last_samples = write_sixteen_bit(self.output / name, [ready], rate, channels=channels)
+                    names.append(name)
+        if not names:
+            shortest = "a segment" if self.tail == "drop" else f"{SHORTEST_TAIL:.0%} of a segment"
+            found = f"{seconds_from_samples(num_samples, rate):.4g} s"
+            return Done(excluded=f"is shorter than {shortest} of {self.duration_s:g} s: {found}")
+        info = {"sample_rate": rate, "segment_samples": length, "last_samples": last_samples}
+        return Done(tuple(names), info, rendering.warnings())
+
+    def _tail(self, samples: NDArray[np.int16], length: int) -> NDArray[np.int16] | None:
+        """A segment as it is to be written; None for a rest that is left out."""
+        if len(samples) == length:
+            return samples
+        if self.tail == "drop" or len(samples) < SHORTEST_TAIL * length:
+            return None
+        if self.tail == "keep":
+            return samples
+        return np.concatenate([samples, np.zeros((length - len(samples), samples.shape[1]), np.int16)])
+
+    def _remove_from(self, item: Item, index: int) -> None:
+        """Removes the segments of an item from this one on: they were written in order."""
+        while (path := self.output / segment_name(item.key, index)).exists():
+            path.unlink()
+            index += 1
+
+
+def segment_name(key: str, index: int) -> str:
+    """The file name of a segment: `drums/kick.wav`, 7 -> `drums_kick_007.wav`."""
+    return f"{'_'.join(PurePosixPath(key).with_suffix('').parts)}_{index:03d}.wav"
+
+
+def cut(pieces: Iterable[NDArray[np.int16]], length: int) -> Iterator[NDArray[np.int16]]:
+    """Cuts pieces `[n, C]` anew, into `[length, C]` each; the last may be shorter, and is never empty."""
+    parts: list[NDArray[np.int16]] = []
+    missing = length
+    for piece in pieces:
+        while len(piece) >= missing:
+            yield np.concatenate([*parts, piece[:missing]])
+            piece, parts, missing = piece[missing:], [], length
+        if len(piece):
+            parts.append(piece)
+            missing -= len(piece)
+    if parts:
+        yield np.concatenate(parts)
+
+
+def _rows(item: Finished) -> Iterator[SegmentRow]:
+    for index, name in enumerate(item.outputs):
+        rate, length = item.info["sample_rate"], item.info["segment_samples"]
+        num_samples = item.info["last_samples"] if index == len(item.outputs) - 1 else length
+        start_s = seconds_from_samples(index * length, rate)
+        yield SegmentRow(name, item.key, start_s, seconds_from_samples(num_samples, rate))
