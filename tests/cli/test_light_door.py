@@ -10,7 +10,11 @@ import pytest
 
 HEAVY = ["torch", "transformers", "datasets", "pyarrow", "scipy", "matplotlib", "pandas", "gradio"]
 VERBS = [
+    "soundwright.corpus.fma.verb",
+    "soundwright.corpus.convert",
     "soundwright.corpus.normalize",
+    "soundwright.corpus.segment",
+    "soundwright.corpus.split",
     "soundwright.codec.encode",
     "soundwright.codec.decode",
     "soundwright.codec.info",
@@ -20,6 +24,12 @@ VERBS = [
     "soundwright.sidecar.audit",
     "soundwright.dataset.build",
     "soundwright.dataset.info",
+    "soundwright.audiocraft.clone",
+    "soundwright.audiocraft.doctor",
+    "soundwright.audiocraft.export",
+    "soundwright.audiocraft.requirements",
+    "soundwright.audiocraft.run",
+    "soundwright.audiocraft.xp",
     "soundwright.recipes.demo",
     "soundwright.recipes.doctor",
 ]

@@ -25,6 +25,7 @@ def convert(
     mono: Mono = "mix",
     extensions: Sequence[str] | None = None,
     overwrite: bool = False,
+    prune: bool = False,
     options: RunOptions = RunOptions(),
 ) -> RunSummary:
     """Turns recordings into mono WAV files of one sample rate, as loud as they are.
@@ -41,6 +42,7 @@ def convert(
         mono: Mix all channels, or take the left or right one.
         extensions: File endings to look for, upper or lower case. Default: all that libsndfile reads.
         overwrite: Do every file again, and replace files in OUTPUT that were not made by this command.
+        prune: Remove outputs of this command whose input is gone, and that nobody has changed since.
         options: Workers and shards.
 
     Returns:
@@ -56,7 +58,7 @@ def convert(
     if output.resolve() == input.resolve():
         raise UsageError("input and output are the same folder", path=output, remedy="choose another output folder")
     found = find_files(input, extensions or audio_extensions(), exclude=[output], remedy=CHECK_EXTENSIONS)
-    return run_step(Convert(output, sample_rate, mono), found, output, options, overwrite=overwrite)
+    return run_step(Convert(output, sample_rate, mono), found, output, options, overwrite=overwrite, prune=prune)
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ def normalize(
     on_clip: OnClip = "scale",
     mono: Mono = "mix",
     overwrite: bool = False,
+    prune: bool = False,
     recursive: bool = True,
     options: RunOptions = RunOptions(),
 ) -> RunSummary:
@@ -63,6 +64,7 @@ def normalize(
             or report the file and give no output (error).
         mono: Mix all channels, or take the left or right one.
         overwrite: Do every file again, and replace files in OUTPUT that were not made by this command.
+        prune: Remove outputs of this command whose input is gone, and that nobody has changed since.
         recursive: Accepted for the sake of old scripts; subfolders are always searched.
         options: Workers and shards.
 
@@ -87,7 +89,7 @@ def normalize(
         raise UsageError("input and output are the same folder", path=output, remedy="choose another output folder")
     found = find_files(input, extensions or audio_extensions(), exclude=[output], remedy=CHECK_EXTENSIONS)
     step = Normalize(output, target_rms, window_ms, sample_rate, on_clip, mono)
-    return run_step(step, found, output, options, overwrite=overwrite)
+    return run_step(step, found, output, options, overwrite=overwrite, prune=prune)
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,7 @@ def segment(
     mono: Mono | None = None,
     extensions: Sequence[str] | None = None,
     overwrite: bool = False,
+    prune: bool = False,
     options: RunOptions = RunOptions(),
 ) -> RunSummary:
     """Cuts recordings into 16-bit WAV segments of exactly one length.
@@ -68,6 +69,7 @@ def segment(
         extensions: File endings to look for, upper or lower case. Default: all that libsndfile reads.
         overwrite: Do every file again, and replace files in OUTPUT that were not made by this command; a
             series of segments of the same name goes as a whole.
+        prune: Remove outputs of this command whose input is gone, and that nobody has changed since.
         options: Workers and shards.
 
     Returns:
@@ -87,7 +89,7 @@ def segment(
     found = find_files(input, extensions or audio_extensions(), exclude=[output], remedy=CHECK_EXTENSIONS)
     # 10 and 10.0 are the same setting.
     step = Segment(output, float(duration), tail, sample_rate, mono)
-    return run_step(step, found, output, options, overwrite=overwrite)
+    return run_step(step, found, output, options, overwrite=overwrite, prune=prune)
 
 
 @dataclass(frozen=True)

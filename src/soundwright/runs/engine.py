@@ -297,11 +297,10 @@ class _Work:
             num_removed += len(ours)
             if self.prune:
                 self.ledger.drop(entry.key)
-            notes += [
-                f"orphan: {show_path(path)}: its input is gone -> delete it if unwanted"
-                for path, _ in standing
-                if path not in ours
-            ]
+            left = [path for path, _ in standing if path not in ours]
+            if left:
+                more = f" and {len(left) - 1} more" if len(left) > 1 else ""
+                notes.append(f"orphan: {show_path(left[0])}{more}: its input is gone -> delete it if unwanted")
         if num_removed:
             notes.append(f"{num_removed} files whose input is gone were removed from {show_path(self.output)}")
         return notes
