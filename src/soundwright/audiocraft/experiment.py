@@ -130,7 +130,8 @@ def read_experiment(folder: Path) -> Experiment:
 
 def list_experiments(experiments: Path) -> list[Path]:
     """The folders of all experiments, by signature."""
-    return sorted(path for path in (experiments / "xps").glob("*") if path.is_dir())
+    # Not the hidden ones: notebooks leave a .ipynb_checkpoints where a file was looked at.
+    return sorted(path for path in (experiments / "xps").glob("[!.]*") if path.is_dir())
 
 
 def non_finite(epoch: Epoch) -> list[str]:

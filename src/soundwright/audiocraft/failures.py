@@ -46,7 +46,7 @@ OBSTACLES = (
         "check its spelling against config/ of the checkout; + in front of a setting adds a new one",
     ),
     Obstacle(
-        r"AudioMeta\.__init__\(\) missing .*",
+        r"__init__\(\) missing .*'(?:duration|sample_rate)'",
         "a line of data.jsonl lacks duration or sample_rate",
         _EXPORT,
     ),
@@ -59,6 +59,11 @@ OBSTACLES = (
         r"MissingMandatoryValue.*?(datasource\.\w+)|Missing mandatory value: (datasource\.\w+)",
         r"the dset has no \1\2",
         _EXPORT,
+    ),
+    Obstacle(
+        r"Missing mandatory value: ([\w.]+)",
+        r"no value was given for \1",
+        "give a solver that has one, e.g. solver=compression/debug, or the value itself",
     ),
     Obstacle(
         r"No such file or directory: '([^']+\.(?:wav|flac|mp3|ogg))'",

@@ -31,7 +31,7 @@ class Before:
     checkpoint_ns: int
 
 
-#: Before the first run, and where what stood there is thrown away.
+#: Before the first run.
 NOTHING = Before(0, False, 0)
 
 
@@ -43,10 +43,17 @@ class Check:
     text: str
 
 
-def before_run(folder: Path) -> Before:
-    """Remembers what stands in an experiment's folder, which may not exist yet."""
+def before_run(folder: Path, clear: bool = False) -> Before:
+    """Remembers what stands in an experiment's folder, which may not exist yet.
+
+    Args:
+        folder: of the experiment.
+        clear: it is to be thrown away. Where dora fails to, it only says so and goes on: the age of the weights tells.
+    """
     if not folder.is_dir():
         return NOTHING
+    if clear:
+        return Before(0, False, _modified(folder / "checkpoint.th"))
     experiment = read_experiment(folder)
     return Before(len(experiment.history), experiment.is_finished, _modified(experiment.checkpoint))
 

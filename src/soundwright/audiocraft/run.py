@@ -17,7 +17,7 @@ from soundwright.audiocraft.experiment import Experiment, plain, read_experiment
 from soundwright.audiocraft.failures import ProcessFailed, process_failed
 from soundwright.audiocraft.installation import Installation
 from soundwright.audiocraft.look import look_at_modules, require_whole
-from soundwright.audiocraft.proof import NOTHING, Check, before_run, prove
+from soundwright.audiocraft.proof import Check, before_run, prove
 from soundwright.audiocraft.signature import Plan, ask_dora, check_overrides
 from soundwright.core.errors import BadInput, show_path
 from soundwright.runs import atomic
@@ -30,6 +30,8 @@ from soundwright.runs.summary import INTERRUPTED
 _POLL_S = 0.2
 #: How long a training gets to end by itself, first after Ctrl-C, then after a firmer request.
 _PATIENCE_S = (20.0, 5.0)
+#: So many bytes tell a log from another one: its lines begin with the time.
+_BEGINNING = 200
 
 
 @dataclass(frozen=True)
@@ -123,8 +125,10 @@ def run(
     state = state_folder(experiments, "audiocraft")
     plan = ask_dora(installation, overrides, experiments, found.stand_ins)
     command = [str(installation.python), "-m", "dora", "run", *(["--clear"] if clear else []), *overrides]
-    with lock(state / f"lock-{plan.sig}", remedy="wait for its end, or stop it") as held:
-        before = NOTHING if clear else before_run(plan.folder)
+    locked = state / f"lock-{plan.sig}"
+    with lock(locked, remedy=f"wait for its end, or stop it{_how_to_stop(locked)}") as held:
+        os.ftruncate(held, 0)
+        before = before_run(plan.folder, clear)
         for text in advice(plan, before, clear):
             emit(Note(text))
         with open(state / f"{plan.sig}.log", "w+", encoding="utf-8", errors="replace") as output:
@@ -143,9 +147,16 @@ def run(
     return done
 
 
+def _how_to_stop(locked: Path) -> str:
+    """Who holds the lock of a training writes its group into it: it may be all that is left of a killed run."""
+    group = locked.read_text(encoding="utf-8") if locked.exists() else ""
+    return f": kill -INT -- -{group}" if group else ""
+
+
 def _failure(code: int, output: str, path: Path) -> ProcessFailed:
     if code != -signal.SIGKILL:
-        return process_failed(output, "training failed", path)
+        how = f"training was ended by {signal.Signals(-code).name}" if code < 0 else "training failed"
+        return process_failed(output, how, path)
     return ProcessFailed(  # it had no time to say anything
         "training was killed, most likely by the system, whose memory was full",
         path=path,
@@ -178,9 +189,13 @@ class _Training:
                 pass_fds=(held,),
             )
             try:
+                os.write(held, str(process.pid).encode())
                 while process.poll() is None and not interrupt.requested:
                     log.tell()
                     time.sleep(_POLL_S)
+            except KeyboardInterrupt:  # the second Ctrl-C, before the patience with the first began
+                _kill(process)
+                raise
             finally:
                 _end(process)
             log.tell()
@@ -197,9 +212,13 @@ def _end(process: subprocess.Popen[Any]) -> None:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(patience_s)
     finally:  # also where a second Ctrl-C ends the patience
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        _kill(process)
+
+
+def _kill(process: subprocess.Popen[Any]) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 class _Follower:
@@ -207,16 +226,17 @@ class _Follower:
 
     def __init__(self, path: Path, tell: Callable[[LogLine], None] = emit) -> None:
         self._path, self._tell = path, tell
-        self._file, self._position = _identity_and_size(path)
-        self._rest = b""
+        before = path.read_bytes() if path.exists() else b""
+        self._beginning, self._position, self._rest = before[:_BEGINNING], len(before), b""
 
     def tell(self) -> None:
         """Tells the whole lines that were added since the last call."""
-        file_now, size = _identity_and_size(self._path)
-        if file_now != self._file or size < self._position:  # --clear removes it, some seconds after the beginning
-            self._file, self._position, self._rest = file_now, 0, b""
         try:
             with open(self._path, "rb") as file:
+                beginning = file.read(_BEGINNING)
+                if not beginning.startswith(self._beginning):  # --clear removes it, seconds after the start
+                    self._position, self._rest = 0, b""
+                self._beginning = beginning
                 file.seek(self._position)
                 added = file.read()
         except FileNotFoundError:  # it is made a few seconds after the process has begun
@@ -227,11 +247,3 @@ class _Follower:
             text = plain(line.decode("utf-8", "replace")).partition(" - ")[2]
             if " | Epoch " in text or "Checkpoint" in text or "Error" in text:
                 self._tell(LogLine(text))
-
-
-def _identity_and_size(path: Path) -> tuple[tuple[int, int] | None, int]:
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return None, 0
-    return (found.st_dev, found.st_ino), found.st_size

@@ -114,7 +114,8 @@ def _in_full(experiment: Experiment) -> Iterator[str]:
     for number, epoch in enumerate(experiment.history, start=1):
         for stage, metrics in epoch.items():
             values = "  ".join(f"{name} {_short(value)}" for name, value in metrics.items() if name != "duration")
-            duration = f"  ({_short(metrics['duration'])} s)" if "duration" in metrics else ""
+            duration_s = metrics.get("duration")
+            duration = f"  ({duration_s:.1f} s)" if isinstance(duration_s, int | float) else ""
             yield f"epoch {number} {stage}: {values or 'done'}{duration}"
     for path in experiment.key_files():
         yield f"file: {show_path(path)}"

@@ -42,7 +42,7 @@ def write_segment_table(folder: Path, rows: Iterable[SegmentRow]) -> None:
     writer.writerow(COLUMNS)
     writer.writerows(astuple(row) for row in rows)
     # File names need not be UTF-8.
-    atomic.write_bytes(folder / TABLE_NAME, text.getvalue().encode("utf-8", "surrogateescape"))
+    atomic.update_bytes(folder / TABLE_NAME, text.getvalue().encode("utf-8", "surrogateescape"))
 
 
 def read_segment_table(folder: Path) -> list[SegmentRow]:

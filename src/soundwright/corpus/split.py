@@ -9,6 +9,7 @@ learned anything that helps with new music. So whole tracks go to one side.
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,7 @@ from typing import Any, Literal
 
 from soundwright.core.errors import BadInput, SoundwrightError, UsageError, show_path
 from soundwright.corpus.segment_table import TABLE_NAME, read_segment_table
-from soundwright.formats.file_lists import write_manifest
+from soundwright.formats.file_lists import manifest_text
 from soundwright.runs import atomic
 from soundwright.runs.discover import CHECK_EXTENSIONS, find_files
 from soundwright.runs.step import Item
@@ -247,12 +248,22 @@ def _write(result: SplitResult, ratio: float, seed: int) -> None:
     record: dict[str, Any] = {"by": result.by, "ratio": ratio, "seed": seed, "tracks_from": result.tracks_from}
     for name, side in (("train", result.train), ("valid", result.valid)):
         record[name] = {"num_files": len(side.files), "tracks": side.tracks}
+    texts = {
+        TRAIN: manifest_text(result.train.files),
+        VALID: manifest_text(result.valid.files),
+        RECORD: json.dumps(record, indent=2) + "\n",
+    }
+    if all(_holds(result.output / name, text) for name, text in texts.items()):
+        return
     # A stop on the way must not leave an old list beside a new one: they may share tracks.
     for name in (TRAIN, VALID):
         (result.output / name).unlink(missing_ok=True)
-    atomic.write_json(result.output / RECORD, record)
-    write_manifest(result.output / TRAIN, result.train.files)
-    write_manifest(result.output / VALID, result.valid.files)
+    for name in (RECORD, TRAIN, VALID):
+        atomic.write_text(result.output / name, texts[name])
+
+
+def _holds(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_bytes() == text.encode("utf-8")
 
 
 def _count(number: int, what: str) -> str:

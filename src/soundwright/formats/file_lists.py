@@ -47,7 +47,16 @@ def write_manifest(path: Path, files: Iterable[Path]) -> None:
     Raises:
         ValueError: there is no file to write, or one of the paths is relative.
     """
-    _write(path, ({"path": _absolute(file)} for file in files))
+    atomic.write_text(path, manifest_text(files))
+
+
+def manifest_text(files: Iterable[Path]) -> str:
+    """The content of a manifest.
+
+    Raises:
+        ValueError: there is no file, or one of the paths is relative.
+    """
+    return _text({"path": _absolute(file)} for file in files)
 
 
 def read_manifest(path: Path) -> list[Path]:
@@ -60,23 +69,21 @@ def read_manifest(path: Path) -> list[Path]:
 
 
 def write_sound_files(path: Path, files: Iterable[SoundFile]) -> None:
-    """Writes AudioCraft's list, atomically.
+    """Writes AudioCraft's list, atomically; one that is so already is left alone.
 
     Raises:
         ValueError: there is no file to write, or one of the paths is relative.
     """
-    _write(
-        path,
-        (
-            {
-                "path": _absolute(file.path),
-                "duration": file.duration_s,
-                "sample_rate": file.sample_rate,
-                "channels": file.channels,
-            }
-            for file in files
-        ),
+    text = _text(
+        {
+            "path": _absolute(file.path),
+            "duration": file.duration_s,
+            "sample_rate": file.sample_rate,
+            "channels": file.channels,
+        }
+        for file in files
     )
+    atomic.update_bytes(path, text.encode("utf-8"))
 
 
 def read_sound_files(path: Path) -> list[SoundFile]:
@@ -97,11 +104,11 @@ def read_sound_files(path: Path) -> list[SoundFile]:
     return files
 
 
-def _write(path: Path, lines: Iterable[dict[str, Any]]) -> None:
+def _text(lines: Iterable[dict[str, Any]]) -> str:
     text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines)
     if not text:
-        raise ValueError(f"a list without a file cannot be read back: {path}")
-    atomic.write_text(path, text)
+        raise ValueError("a list without a file cannot be read back")
+    return text
 
 
 def _lines(path: Path) -> list[tuple[int, dict[str, Any]]]:

@@ -53,6 +53,12 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode("utf-8"))
 
 
+def update_bytes(path: Path, data: bytes) -> None:
+    """Writes a whole file atomically unless it is so already: its date then tells when it changed."""
+    if not (path.is_file() and path.read_bytes() == data):
+        write_bytes(path, data)
+
+
 def write_json(path: Path, value: Any) -> None:
     """Writes readable JSON atomically. NaN and infinities are refused: they are not JSON."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")

@@ -177,4 +177,4 @@ def _is_member(path: Path, member: ZipInfo) -> bool:
 def _write_table(path: Path, head: list[str], rows: list[list[str]]) -> None:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([head, *rows])
-    atomic.write_text(path, text.getvalue())
+    atomic.update_bytes(path, text.getvalue().encode("utf-8"))
