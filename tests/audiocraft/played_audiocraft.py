@@ -131,6 +131,10 @@ if arguments[0].endswith("look.py"):
     look()
 elif arguments[0].endswith("signature.py"):
     signature(arguments[1:])
+elif arguments[0] == "-c":  # a question of the notebook's
+    if "torch" not in arguments[1]:
+        sys.exit("ModuleNotFoundError: " + arguments[1])
+    print("2.13.0", "device" in switches["cuda"])
 elif arguments[:3] == ["-m", "dora", "run"]:
     train([a for a in arguments[3:] if a != "--clear"], "--clear" in arguments)
 else:

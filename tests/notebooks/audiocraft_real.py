@@ -53,6 +53,7 @@ class Proof:
 
     def __init__(self, work: Path, clone: Path | None, smallest: bool) -> None:
         self.work, self.smallest = work, smallest
+        work.mkdir(parents=True, exist_ok=True)
         self.began = time.monotonic()
         self.base = work / ("workspace" if clone is None else f"workspace-{clone.resolve().name}")
         self.origin = checkout(work) if clone is None else under_git(clone.resolve(), work)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -92,6 +93,15 @@ def _free_name(repo: Path) -> Path:
 
 def _git(*arguments: str) -> subprocess.CompletedProcess[str]:
     try:
-        return subprocess.run(["git", *arguments], capture_output=True, text=True, errors="replace", check=False)
+        return subprocess.run(
+            ["git", *arguments],
+            # A wrong address must fail, not wait for a name and a password.
+            env={**os.environ, "GIT_TERMINAL_PROMPT": "0"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
     except FileNotFoundError as error:
         raise UsageError("git is not installed", remedy="install it with the system's package manager") from error

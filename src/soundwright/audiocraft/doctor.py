@@ -89,10 +89,12 @@ def diagnose(
 
 
 def _tools() -> Iterator[Finding]:
-    for tool in ("git", "ffmpeg", "ffprobe"):
-        found = bool(shutil.which(tool))
-        remedy = "" if found else " -> install it with the system's package manager"
-        yield Finding("ok" if found else "missing", f"{tool}{remedy}")
+    for tool, purpose in (("ffmpeg", ""), ("git", "the notebook clones with it"), ("ffprobe", "the notebook's check")):
+        if shutil.which(tool):
+            yield Finding("ok", tool)
+        else:
+            text = f"{tool}: not found{f', {purpose}' if purpose else ''} -> install it with the system's package manager"
+            yield Finding("note" if purpose else "missing", text)
 
 
 def _checkout(repo: Path, dset: str | None) -> Iterator[Finding]:

@@ -54,8 +54,10 @@ class Installation:
             experiments: dora's folder; without it, what the surrounding environment says.
         """
         values = dict(os.environ)
-        for name in ("PYTHONHOME", "VIRTUAL_ENV", "PYTHONSTARTUP"):
-            values.pop(name, None)  # they would lead the other interpreter to this one's packages
+        # The first three would lead the other interpreter to this one's packages; the others, left by a launcher, would
+        # make dora wait for processes that do not come.
+        for name in ("PYTHONHOME", "VIRTUAL_ENV", "PYTHONSTARTUP", "WORLD_SIZE", "RANK", "LOCAL_RANK"):
+            values.pop(name, None)
         # The kernel of a notebook names a plotting backend that only this environment has.
         values.pop("MPLBACKEND", None)
         folders = [str(INSIDE / "stand_ins" / name) for name in stand_ins]

@@ -175,7 +175,7 @@ class _Training:
         """Runs the process to its end and tells its log; exit code, whether it was interrupted, wall time."""
         began = time.monotonic()
         log = _Follower(plan.folder / "solver.log.0")
-        with catch_interrupts() as interrupt:
+        with catch_interrupts("stopping; the epoch in hand is lost, those before it are kept") as interrupt:
             process = subprocess.Popen(
                 self.command,
                 cwd=self.installation.repo,

@@ -18,6 +18,11 @@ from soundwright.runs.progress import console_progress
 from soundwright.runs.summary import INTERRUPTED
 from soundwright.runs.workers import InternalError
 
+#: Conventional exit code of a program whose reader left before it was done.
+PIPE_BROKEN = 141
+#: Faults of disks and permissions, for which a user needs no traceback.
+_OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM)
+
 app = App(
     name="soundwright",
     help="Builds sound models from recordings. Every step is a plain command over plain files.",
@@ -50,8 +55,10 @@ def run(arguments: Sequence[str]) -> int:
     """Runs a command line.
 
     Returns:
-        The exit code: 0 all good, 1 some items failed, 2 wrong usage, 130 interrupted.
+        The exit code: 0 all good, 1 some items failed, 2 wrong usage, 130 interrupted, 141 when
+        the reader of its output left before the work was done.
     """
+    result = None
     try:
         for parsed in app.parse_commands(list(arguments))[1]:
             tell_all(parsed)
@@ -71,11 +78,12 @@ def run(arguments: Sequence[str]) -> int:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output (head, less) has left: not an error, and nothing more can be said to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        # The reader of our output (head, less) has left: nothing more can be said to it.
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return 0 if result is not None else PIPE_BROKEN
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
+        if error.errno not in _OF_THE_MACHINE:
             raise
         where = show_path(error.filename) if error.filename else "output folder"
         print(

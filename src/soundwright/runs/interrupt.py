@@ -18,10 +18,15 @@ class Interrupt:
 
 
 @contextmanager
-def catch_interrupts() -> Iterator[Interrupt]:
+def catch_interrupts(
+    note: str = "stopping when what is in hand is finished; Ctrl-C again stops at once",
+) -> Iterator[Interrupt]:
     """Within the block the first SIGINT or SIGTERM only sets `requested`; the next raises KeyboardInterrupt.
 
     Signals belong to the main thread; in another thread (a web server's) nothing is caught and `cancel` serves.
+
+    Args:
+        note: told at the first.
     """
     interrupt = Interrupt()
     if threading.current_thread() is not threading.main_thread():
@@ -32,7 +37,7 @@ def catch_interrupts() -> Iterator[Interrupt]:
         if interrupt.requested:
             raise KeyboardInterrupt
         interrupt.requested = True
-        emit(Note("stopping when what is in hand is finished; Ctrl-C again stops at once"))
+        emit(Note(note))
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
