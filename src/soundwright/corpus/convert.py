@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from soundwright.core.errors import UsageError
 from soundwright.corpus.mono import Mono
+from soundwright.corpus.recordings import RecordingStep, find_recordings
 from soundwright.corpus.rendering import WORKER_PAYS_AFTER, Rendering
-from soundwright.runs.discover import CHECK_EXTENSIONS, find_files
 from soundwright.runs.engine import run_step
 from soundwright.runs.options import RunOptions
-from soundwright.runs.step import Done, Item, OneByOne
+from soundwright.runs.step import Done, Item
 from soundwright.runs.summary import RunSummary
 
 
@@ -51,37 +51,25 @@ def convert(
     Raises:
         UsageError: INPUT is no folder or holds no such file, OUTPUT is INPUT, or the sample rate is not above 0.
     """
-    from soundwright.audio.files import audio_extensions
-
     if sample_rate < 1:
         raise UsageError(f"--sample-rate {sample_rate}", remedy="give a number above 0")
-    if output.resolve() == input.resolve():
-        raise UsageError("input and output are the same folder", path=output, remedy="choose another output folder")
-    found = find_files(input, extensions or audio_extensions(), exclude=[output], remedy=CHECK_EXTENSIONS)
+    found = find_recordings(input, output, extensions)
     return run_step(Convert(output, sample_rate, mono), found, output, options, overwrite=overwrite, prune=prune)
 
 
 @dataclass(frozen=True)
-class Convert(OneByOne[None]):
+class Convert(RecordingStep):
     """The folder step behind `convert`."""
 
     name: ClassVar[str] = "convert"
     worker_pays_after: ClassVar[int] = WORKER_PAYS_AFTER
 
-    output: Path
     sample_rate: int
     mono: Mono
-
-    def settings(self) -> dict[str, Any]:
-        """All fields but the folder."""
-        return {key: value for key, value in asdict(self).items() if key != "output"}
 
     def outputs(self, item: Item) -> tuple[str, ...]:
         """The same relative path, ending in `.wav`."""
         return (str(PurePosixPath(item.key).with_suffix(".wav")),)
-
-    def setup(self) -> None:
-        """Nothing to load."""
 
     def run_one(self, state: None, item: Item) -> Done:
         """Reads, mixes, resamples and writes one file, piece by piece."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from soundwright.core.errors import BadInput, UsageError
 from soundwright.core.units import amplitude_from_db, db_from_amplitude, samples_from_seconds
 from soundwright.corpus.mono import Mono, channels_cancel, read_mono
-from soundwright.runs.discover import CHECK_EXTENSIONS, find_files
+from soundwright.corpus.recordings import RecordingStep, find_recordings
 from soundwright.runs.engine import run_step
 from soundwright.runs.options import RunOptions
-from soundwright.runs.step import Done, Item, OneByOne
+from soundwright.runs.step import Done, Item
 from soundwright.runs.summary import RunSummary
 
 #: A file whose loudest window lies below this is silent: at 16 bit it holds little but rounding noise.
@@ -74,8 +74,6 @@ def normalize(
     Raises:
         UsageError: INPUT is no folder or holds no such file, OUTPUT is INPUT, or a number is out of range.
     """
-    from soundwright.audio.files import audio_extensions
-
     for name, value in {
         "--target-rms": target_rms,
         "--window-ms": window_ms,
@@ -85,37 +83,27 @@ def normalize(
             raise UsageError(f"{name} {value:g}", remedy="give a number above 0")
     if samples_from_seconds(window_ms / 1000, sample_rate) < 1:
         raise UsageError(f"--window-ms {window_ms:g} is shorter than one sample", remedy="give e.g. 250")
-    if output.resolve() == input.resolve():
-        raise UsageError("input and output are the same folder", path=output, remedy="choose another output folder")
-    found = find_files(input, extensions or audio_extensions(), exclude=[output], remedy=CHECK_EXTENSIONS)
+    found = find_recordings(input, output, extensions)
     step = Normalize(output, target_rms, window_ms, sample_rate, on_clip, mono)
     return run_step(step, found, output, options, overwrite=overwrite, prune=prune)
 
 
 @dataclass(frozen=True)
-class Normalize(OneByOne[None]):
+class Normalize(RecordingStep):
     """The folder step behind `normalize`."""
 
     name: ClassVar[str] = "normalize"
     worker_pays_after: ClassVar[int] = 100_000_000
 
-    output: Path
     target_rms: float
     window_ms: float
     sample_rate: int
     on_clip: OnClip
     mono: Mono
 
-    def settings(self) -> dict[str, Any]:
-        """All fields but the folder."""
-        return {key: value for key, value in asdict(self).items() if key != "output"}
-
     def outputs(self, item: Item) -> tuple[str, ...]:
         """The same relative path, ending in `.wav`."""
         return (str(PurePosixPath(item.key).with_suffix(".wav")),)
-
-    def setup(self) -> None:
-        """Nothing to load."""
 
     def run_one(self, state: None, item: Item) -> Done:
         """Reads, mixes, resamples, measures, scales and writes one file."""

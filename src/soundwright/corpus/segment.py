@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from soundwright.core.errors import BadInput, SoundwrightError, UsageError
 from soundwright.core.units import samples_from_seconds, seconds_from_samples
 from soundwright.corpus.mono import Mono
+from soundwright.corpus.recordings import RecordingStep, find_recordings
 from soundwright.corpus.rendering import WORKER_PAYS_AFTER, Rendering
 from soundwright.corpus.segment_table import SegmentRow, write_segment_table
-from soundwright.runs.discover import CHECK_EXTENSIONS, find_files
 from soundwright.runs.engine import run_step
 from soundwright.runs.options import RunOptions
-from soundwright.runs.step import Done, Finished, Item, OneByOne
+from soundwright.runs.step import Done, Finished, Item
 from soundwright.runs.summary import RunSummary
 
 #: A rest shorter than this part of a segment is never a segment. It is what encoders and resamplers add to a recording
@@ -78,43 +78,31 @@ def segment(
     Raises:
         UsageError: INPUT is no folder or holds no such file, OUTPUT is INPUT, or a number is out of range.
     """
-    from soundwright.audio.files import audio_extensions
-
     if not 0 < duration < math.inf:
         raise UsageError(f"--duration {duration:g}", remedy="give a number of seconds above 0")
     if sample_rate is not None and sample_rate < 1:
         raise UsageError(f"--sample-rate {sample_rate}", remedy="give a number above 0")
-    if output.resolve() == input.resolve():
-        raise UsageError("input and output are the same folder", path=output, remedy="choose another output folder")
-    found = find_files(input, extensions or audio_extensions(), exclude=[output], remedy=CHECK_EXTENSIONS)
+    found = find_recordings(input, output, extensions)
     # 10 and 10.0 are the same setting.
     step = Segment(output, float(duration), tail, sample_rate, mono)
     return run_step(step, found, output, options, overwrite=overwrite, prune=prune)
 
 
 @dataclass(frozen=True)
-class Segment(OneByOne[None]):
+class Segment(RecordingStep):
     """The folder step behind `segment`."""
 
     name: ClassVar[str] = "segment"
     worker_pays_after: ClassVar[int] = WORKER_PAYS_AFTER
 
-    output: Path
     duration_s: float
     tail: Tail
     sample_rate: int | None
     mono: Mono | None
 
-    def settings(self) -> dict[str, Any]:
-        """All fields but the folder."""
-        return {key: value for key, value in asdict(self).items() if key != "output"}
-
     def outputs(self, item: Item) -> tuple[str, ...]:
         """The first segment: how many there are, the sound itself says (an MP3's header may estimate)."""
         return (segment_name(item.key, 0),)
-
-    def setup(self) -> None:
-        """Nothing to load."""
 
     def run_one(self, state: None, item: Item) -> Done:
         """Cuts one recording."""
