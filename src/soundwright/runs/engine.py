@@ -14,13 +14,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from soundwright.core.errors import BadInput, SoundwrightError, UsageError, show_path
+from soundwright.core.errors import SoundwrightError, UsageError
 from soundwright.runs import atomic, record
 from soundwright.runs.discover import Found
 from soundwright.runs.events import Ended, ItemDone, ItemFailed, Note, Started, emit
@@ -28,6 +27,7 @@ from soundwright.runs.interrupt import Interrupt, catch_interrupts
 from soundwright.runs.ledger import Entry, Ledger
 from soundwright.runs.locks import lock, shard_lock
 from soundwright.runs.options import RunOptions
+from soundwright.runs.ownership import Ownership
 from soundwright.runs.state import STATE_FOLDER, state_folder
 from soundwright.runs.step import Item, Step
 from soundwright.runs.summary import RunSummary
@@ -108,24 +108,25 @@ class _Work:
         self.step, self.found, self.output, self.options, self.prune = step, found, output, options, prune
         self.ledger, self.since_ns, self.overwrite = ledger, overwriting_since_ns, overwriting_since_ns > 0
         self.digest = step.settings_digest()
+        self.owner = Ownership(step, found, output, ledger)
         self.mine = [item for item in found.items if options.in_shard(item.key)]
 
     def run(self, summary: RunSummary, stop: Callable[[], bool], interrupt: Interrupt) -> None:
         """Does what is pending, reduces, and fills the summary."""
         if not self.overwrite and self.step.when_settings_differ == "error":
             self._refuse_other_settings()
-        clashing = self._clashes()
+        clashing = self.owner.clashes()
         before = [item for item in self.mine if self._is_done(item)]
         done_before = {item.key for item in before}
         candidates = [item for item in self.mine if item.key not in done_before and item.key not in clashing]
-        foreign = {item.key: error for item in candidates if (error := self._foreign(item))}
+        foreign = {item.key: error for item in candidates if (error := self.owner.foreign(item, self.overwrite))}
         pending = [item for item in candidates if item.key not in foreign]
         num_workers = self.options.workers_for(-(-len(pending) // self.step.batch_size), self._worth(pending))
 
         emit(Started(self.step.name, len(self.mine), len(before), num_workers))
         summary.total = len(self.mine)
         summary.skipped = sum(not self.ledger.entries[item.key].excluded for item in before)
-        for note in (*self.found.notes, *self._orphans()):
+        for note in (*self.found.notes, *self.owner.orphans(self.prune)):
             summary.notes.append(note)
             emit(Note(note))
         self.ledger.note_settings(self.digest, self.step.settings())
@@ -149,14 +150,14 @@ class _Work:
                 undone -= len(batch)
                 for item, result in zip(batch, results, strict=True):
                     if isinstance(result, Entry):
-                        self._remove_superseded(result)
+                        self.owner.remove_superseded(result)
                         self.ledger.note_done(result)
                         summary.done += not result.excluded
                         self._note(summary, result)
                         emit(ItemDone(item.key, result.warnings, result.excluded))
                     else:
                         fail(item.key, result)
-                        self._remove_stale(item)
+                        self.owner.remove_stale(item)
         if undone and stop():
             summary.status = "interrupted" if interrupt.requested else "cancelled"
         else:
@@ -214,60 +215,6 @@ class _Work:
             and entry.has_outputs(self.step.outputs(item), self.output)
         )
 
-    def _remove_stale(self, item: Item) -> None:
-        """Removes what a failed item gave before its input or the settings changed: nobody is to take it for new."""
-        entry = self.ledger.entries.get(item.key)
-        if entry is None or self.step.replaces or (entry.settings == self.digest and entry.has_inputs(item)):
-            return
-        for name, mark in entry.outputs:
-            if mark.matches(self.output / name):  # what somebody else put in its place stays
-                (self.output / name).unlink()
-        self.ledger.drop(item.key)
-
-    def _remove_superseded(self, result: Entry) -> None:
-        """Removes what an item gave with other settings and gives no more: a third segment where two are left."""
-        before = self.ledger.entries.get(result.key)
-        if before and not self.step.replaces:
-            current = {name for name, _ in result.outputs}
-            for name, mark in before.outputs:
-                if name not in current and mark.matches(self.output / name):
-                    (self.output / name).unlink()
-
-    def _clashes(self) -> dict[str, SoundwrightError]:
-        """Items that share an output with another item: none of them is done."""
-        makers: dict[str, list[Item]] = defaultdict(list)
-        for item in self.found.items:
-            for name in self.step.outputs(item):
-                makers[name].append(item)
-        clashes: dict[str, SoundwrightError] = {}
-        for name, items in makers.items():
-            for item in items if len(items) > 1 else ():
-                others = ", ".join(show_path(other.key) for other in items if other is not item)
-                clashes[item.key] = BadInput(
-                    f"would give the same output {show_path(name)} as {others}",
-                    path=item.path,
-                    remedy="rename one of them, or choose with --extensions",
-                )
-        return clashes
-
-    def _foreign(self, item: Item) -> SoundwrightError | None:
-        """Why an item may not be done: a file stands at its output that this step has never begun to write."""
-        if self.overwrite or self.step.replaces:
-            return None
-        if item.key in self.ledger.begun:
-            entry = self.ledger.entries.get(item.key)
-            if not (self.found.partial and entry and not entry.has_inputs(item)):
-                return None
-        for name in self.step.outputs(item):
-            path = self.output / name
-            if path.exists():
-                return BadInput(
-                    "exists already and was not made from this file",
-                    path=path,
-                    remedy="move it, or give --overwrite",
-                )
-        return None
-
     def _refuse_other_settings(self) -> None:
         current = {item.key for item in self.found.items}
         others = {e.settings for e in self.ledger.entries.values() if e.key in current} - {self.digest}
@@ -282,28 +229,6 @@ class _Work:
                 path=self.output,
                 remedy="give --overwrite to make everything again, or choose another output folder",
             )
-
-    def _orphans(self) -> list[str]:
-        """Notes on the outputs whose input is gone; with `prune` those that are as they were written are removed."""
-        if self.found.partial:
-            return []
-        current = {item.key for item in self.found.items}
-        notes, num_removed = [], 0
-        for entry in [entry for entry in self.ledger.entries.values() if entry.key not in current]:
-            standing = [(self.output / name, mark) for name, mark in entry.outputs if (self.output / name).exists()]
-            ours = [path for path, mark in standing if self.prune and mark.matches(path)]
-            for path in ours:
-                path.unlink()
-            num_removed += len(ours)
-            if self.prune:
-                self.ledger.drop(entry.key)
-            left = [path for path, _ in standing if path not in ours]
-            if left:
-                more = f" and {len(left) - 1} more" if len(left) > 1 else ""
-                notes.append(f"orphan: {show_path(left[0])}{more}: its input is gone -> delete it if unwanted")
-        if num_removed:
-            notes.append(f"{num_removed} files whose input is gone were removed from {show_path(self.output)}")
-        return notes
 
 
 def _overwriting_since(record_path: Path, step: Step[Any]) -> int:
