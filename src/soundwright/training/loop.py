@@ -15,7 +15,7 @@ import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.distributed as dist
@@ -45,10 +45,13 @@ class LoopSettings:
             then follows time instead of steps. Such a run cannot be repeated to the bit.
         accumulate: micro-batches per optimiser step.
         checkpoint_every: steps between checkpoints.
+        checkpoint_every_s: a process that trains alone also saves after so much time; what it saves and when it does
+            so changes nothing of the run.
         validate_every: steps between validations; 0 for never.
         log_every: steps between lines of metrics.
         clip_norm: the most that the gradient norm may be.
         warmup: fraction of the run over which the learning rate rises to its peak.
+        schedule: what it does then: half a cosine to zero, or nothing.
     """
 
     steps: int
@@ -56,10 +59,12 @@ class LoopSettings:
     max_duration_s: float = math.inf
     accumulate: int = 1
     checkpoint_every: int = 500
+    checkpoint_every_s: float = math.inf
     validate_every: int = 0
     log_every: int = 20
     clip_norm: float = 1.0
     warmup: float = 0.01
+    schedule: Literal["cosine", "constant"] = "cosine"
 
 
 class Task(ABC):
@@ -88,13 +93,15 @@ class Task(ABC):
         return {}
 
 
-def learning_rate_factor(progress: float, warmup: float) -> float:
-    """Linear rise over `warmup`, then half a cosine to zero; 0 to 1.
+def learning_rate_factor(progress: float, warmup: float, schedule: Literal["cosine", "constant"] = "cosine") -> float:
+    """Linear rise over `warmup`, then half a cosine to zero, or 1 if constant; 0 to 1.
 
     Source: Loshchilov and Hutter, SGDR (2017), without restarts.
     """
     if progress < warmup:
         return progress / warmup
+    if schedule == "constant":
+        return 1.0
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - warmup) / max(1e-9, 1 - warmup))))
 
 
@@ -121,6 +128,7 @@ def fit(task: Task, settings: LoopSettings, folder: Path, trackers: Trackers) ->
     peaks = [float(group["lr"]) for group in task.optimiser.param_groups]
     step, elapsed_s = _resume(task, folder, place)
     last: dict[str, float] = {}
+    saved = time.monotonic()
     with catch_interrupts() as interrupt:
         while True:
             progress = max(step / settings.steps, elapsed_s / settings.max_duration_s)
@@ -129,7 +137,7 @@ def fit(task: Task, settings: LoopSettings, folder: Path, trackers: Trackers) ->
                 break
             began = time.perf_counter()
             for group, peak in zip(task.optimiser.param_groups, peaks, strict=True):
-                group["lr"] = peak * learning_rate_factor(progress, settings.warmup)
+                group["lr"] = peak * learning_rate_factor(progress, settings.warmup, settings.schedule)
             task.before_step(step)
             numbers = train_step(task, settings, step, progress, place)
             step += 1
@@ -147,8 +155,10 @@ def fit(task: Task, settings: LoopSettings, folder: Path, trackers: Trackers) ->
                         "progress": progress,
                     },
                 )
-            if step % settings.checkpoint_every == 0:
+            late = place.world_size == 1 and time.monotonic() - saved >= settings.checkpoint_every_s
+            if step % settings.checkpoint_every == 0 or late:
                 _save(task, folder, step, elapsed_s, place)
+                saved = time.monotonic()
     _save(task, folder, step, elapsed_s, place)
     return last | {"step": float(step), "done": float(progress >= 1), "elapsed_s": elapsed_s}
 

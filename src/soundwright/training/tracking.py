@@ -10,7 +10,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -98,11 +98,53 @@ class TensorBoardTracker:
         self._writer.close()
 
 
+class WandbTracker:
+    """A run of Weights & Biases; offline where `WANDB_MODE=offline` says so.
+
+    Args:
+        project: of Weights & Biases.
+        run_name: what the run is called there.
+        config: facts about the run, shown with it.
+        folder: for its local files.
+        run_id: the same for a run and what resumes it, so that both are one curve.
+
+    Raises:
+        MissingExtra: the `wandb` package is not installed.
+    """
+
+    def __init__(self, project: str, run_name: str, config: Mapping[str, Any], folder: Path, run_id: str) -> None:
+        try:
+            wandb = importlib.import_module("wandb")
+        except ImportError as error:
+            raise MissingExtra(
+                "Weights & Biases is not installed", remedy="pip install 'soundwright[track]'"
+            ) from error
+        folder.mkdir(parents=True, exist_ok=True)
+        self._run: Any = wandb.init(
+            project=project, name=run_name, config=dict(config), dir=str(folder), id=run_id, resume="allow"
+        )
+
+    def log(self, step: int, numbers: Mapping[str, float]) -> None:
+        """Adds one point to each curve."""
+        self._run.log(dict(numbers), step=step)
+
+    def close(self) -> None:
+        """Ends the run there."""
+        self._run.finish()
+
+
 class Trackers:
     """Several trackers as one; the first failure of each is told on stderr and ends that tracker only."""
 
     def __init__(self, trackers: list[Tracker]) -> None:
         self._trackers = list(trackers)
+
+    def add(self, open_tracker: Callable[[], Tracker]) -> None:
+        """Opens one more tracker; one that cannot be opened is told on stderr and left out."""
+        try:
+            self._trackers.append(open_tracker())
+        except Exception as error:  # as in `log`
+            print(f"tracking: goes on without one tracker: {error}", file=sys.stderr)
 
     def log(self, step: int, numbers: Mapping[str, float]) -> None:
         """Hands the numbers to every tracker that still works."""
@@ -117,7 +159,10 @@ class Trackers:
     def close(self) -> None:
         """Closes the trackers that still work."""
         for tracker in self._trackers:
-            tracker.close()
+            try:
+                tracker.close()
+            except Exception as error:  # as in `log`
+                print(f"tracking: {type(tracker).__name__} failed at its end: {error}", file=sys.stderr)
 
 
 def _step_of(line: str) -> float:
