@@ -153,6 +153,7 @@ SETTINGS: dict[str, Any] = {
     "dataset.batch_size": 8,
     "dataset.segment_duration": 1,
     "dataset.min_segment_ratio": 1.0,
+    "dataset.valid.num_samples": 30,
     "dataset.evaluate.num_samples": 30,
     "dataset.evaluate.batch_size": 32,
     "datasource.train": None,

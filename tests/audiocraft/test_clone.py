@@ -73,6 +73,32 @@ def test_half_a_clone_a_foreign_one_and_a_plain_folder(origin: str, tmp_path: Pa
     ]
 
 
+def test_a_clone_that_was_stopped_while_files_were_written_is_not_whole(origin: str, tmp_path: Path) -> None:
+    """Git writes its index last: a clone killed before that has a commit, some files, and seems to lack nothing."""
+    repo = tmp_path / "audiocraft"
+    git(tmp_path, "clone", "--quiet", "--no-checkout", origin, str(repo))
+    assert clone(origin, repo).reason == "lacks files, e.g. config/config.yaml"
+    assert (repo / "config/config.yaml").exists()
+
+
+def test_one_origin_in_other_spellings_is_the_same(
+    origin: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert not clone("origin", Path("repo")).kept
+    for spelling in ("origin", "./origin/", origin):
+        assert clone(spelling, Path("repo")).kept
+    git(tmp_path / "repo", "remote", "set-url", "origin", "https://example.org/a/audiocraft")
+    assert clone("https://example.org/a/audiocraft.git", Path("repo")).kept
+
+
+def test_a_link_that_leads_nowhere_is_set_aside(origin: str, tmp_path: Path) -> None:
+    repo = tmp_path / "repo"
+    repo.symlink_to(tmp_path / "gone")
+    assert clone(origin, repo).reason == "is a link that leads nowhere"
+    assert (tmp_path / "repo.aside-1").is_symlink()
+
+
 def test_an_address_that_leads_nowhere(tmp_path: Path) -> None:
-    with pytest.raises(SoundwrightError, match="cannot be cloned: .*nowhere.* -> check the address"):
+    with pytest.raises(SoundwrightError, match="nowhere cannot be cloned: .* -> check the address"):
         clone(str(tmp_path / "nowhere"), tmp_path / "repo")

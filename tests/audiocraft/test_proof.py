@@ -74,9 +74,6 @@ def test_a_crashed_run_leaves_a_folder_and_proves_nothing(left: Callable[[str], 
     assert wrong(plan_of(left("crashed"), 2), exit_code=1) == [
         "exit code 1",
         "history.json has 0 of 2 epochs, 0 before",
-        "every epoch has the stages that were due",
-        "0 finite metrics",
-        "checkpoint.th is not there",
     ]
 
 

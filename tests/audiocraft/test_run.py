@@ -222,3 +222,33 @@ def test_the_environments_variable_names_a_folder_that_is_gone(played: Played, m
     monkeypatch.setenv("AUDIOCRAFT_VENV", str(played.folder / "gone"))
     with pytest.raises(UsageError, match=r"gone/bin/python: does not exist -> give --python"):
         run(*OVERRIDES, experiments=played.experiments, repo=played.repo)
+
+
+@pytest.mark.parametrize("folder", ["\u00fc", "a(1)", "a=1,2", "a'b", "a{b}", "a$b"])
+def test_a_folder_that_hydra_cannot_take_is_refused_before_anything_is_run(played: Played, folder: str) -> None:
+    with pytest.raises(UsageError, match="dora cannot work in a folder with"):
+        run(*OVERRIDES, experiments=played.folder / folder, **played.places)
+    assert played.calls() == []
+
+
+def test_a_result_that_cannot_be_written_is_refused_before_anything_is_run(played: Played, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is a folder"):
+        run(*OVERRIDES, experiments=played.experiments, result=tmp_path, **played.places)
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="cannot be written"):
+        run(*OVERRIDES, experiments=played.experiments, result=tmp_path / "file/result.json", **played.places)
+    assert played.calls() == []
+
+
+@pytest.mark.parametrize("override", ["optim.epochs=abc", "sample_rate=null"])
+def test_a_number_that_is_none_is_wrong_usage(played: Played, override: str) -> None:
+    with pytest.raises(UsageError, match="is no number"):
+        run(*OVERRIDES, override, experiments=played.experiments, **played.places)
+
+
+def test_a_folder_that_is_no_checkout_is_refused(played: Played) -> None:
+    """Its interpreter may know another checkout, and would answer for that one."""
+    (played.repo / "audiocraft/train.py").unlink()
+    with pytest.raises(UsageError, match="is no checkout of AudioCraft, it lacks audiocraft/train.py"):
+        run(*OVERRIDES, experiments=played.experiments, **played.places)
+    assert played.calls() == []

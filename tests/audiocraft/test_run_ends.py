@@ -142,7 +142,7 @@ def test_one_experiment_is_not_run_twice_at_a_time_and_another_may_be(
 ) -> None:
     process = command()
     played.switch("hangs_in_epoch")
-    with pytest.raises(UsageError, match="another run is working in this folder -> wait for its end, or stop it"):
+    with pytest.raises(UsageError, match="experiment .* is being run already -> wait for its end, or stop it"):
         train(played)
     assert train(played, *OVERRIDES, "label=other")[0].exit_code == 0
     played.go_on()
@@ -160,9 +160,9 @@ def test_the_lock_is_the_trainings_own_and_outlives_a_kill_of_ours(
     process.wait()
     assert is_running(training)
     played.switch("hangs_in_epoch")
-    with pytest.raises(UsageError, match=rf"another run is working .*, or stop it: kill -INT -- -{training}$"):
+    with pytest.raises(UsageError, match=rf"is being run already .*, or stop it: kill -INT -- -{training}$"):
         train(played)
-    with pytest.raises(UsageError, match="another run is working"):
+    with pytest.raises(UsageError, match="is being run already"):
         train(played, clear=True)
     played.go_on()
     eventually(lambda: not is_running(training))

@@ -307,13 +307,37 @@ def test_files_of_somebody_else_are_kept(tmp_path: Path) -> None:
     assert [len(read(tmp_path / "out" / name)) for name in made(tmp_path)] == [10, 10]
 
 
-def test_overwriting_replaces_a_series_as_a_whole(tmp_path: Path) -> None:
-    data = noise(2 * RATE)
-    for i in range(5):
-        write(tmp_path / f"out/a_{i:03d}.wav", noise(10))
-    write(tmp_path / "out/other_000.wav", noise(10))
+def test_overwriting_replaces_what_it_must_and_no_more(tmp_path: Path) -> None:
+    data, mine = noise(2 * RATE), noise(10)
+    for i in range(4):
+        write(tmp_path / f"out/a_{i:03d}.wav", mine)
+    size = (tmp_path / "out/a_003.wav").stat().st_size
     assert run_one(tmp_path, data, duration=1.0, overwrite=True).done == 1
-    assert made(tmp_path) == ["a_000.wav", "a_001.wav", "other_000.wav"]
+    assert made(tmp_path) == ["a_000.wav", "a_001.wav", "a_002.wav", "a_003.wav"]
+    sizes = [(tmp_path / f"out/a_{i:03d}.wav").stat().st_size for i in range(4)]
+    assert [each == size for each in sizes] == [False, False, True, True]
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_file_of_somebody_else_within_the_series_is_kept(tmp_path: Path, index: int) -> None:
+    mine = tmp_path / f"out/a_{index:03d}.wav"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    summary = run_one(tmp_path, noise(3 * RATE), duration=1.0)
+    assert "exists already" in failure(summary)
+    assert mine.read_text() == "mine"
+    assert made(tmp_path) == [mine.name], "nothing is left of the attempt"
+
+
+def test_a_file_of_somebody_else_behind_the_series_is_kept(tmp_path: Path) -> None:
+    mine = tmp_path / "out/a_003.wav"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    data = noise(3 * RATE)
+    assert run_one(tmp_path, data, duration=1.0).exit_code == 0
+    assert run_one(tmp_path, data, duration=1.5).exit_code == 0
+    assert made(tmp_path) == ["a_000.wav", "a_001.wav", "a_003.wav"]
+    assert mine.read_text() == "mine"
 
 
 def test_overwriting_with_a_broken_recording_removes_nothing_of_somebody_else(tmp_path: Path) -> None:
@@ -336,9 +360,11 @@ def test_workers_and_shards_change_nothing(tmp_path: Path) -> None:
     assert {name: (tmp_path / "out" / name).read_bytes() for name in before} == before
 
 
-@pytest.mark.parametrize("options", [{"duration": 0}, {"duration": float("inf")}, {"sample_rate": 0}])
+@pytest.mark.parametrize(
+    "options", [{"duration": 0}, {"duration": float("inf")}, {"sample_rate": 0}, {"sample_rate": 10**9}]
+)
 def test_numbers_out_of_range_are_wrong_usage(tmp_path: Path, options: dict[str, float]) -> None:
-    with pytest.raises(UsageError, match="above 0"):
+    with pytest.raises(UsageError, match="above 0|from 1 to 768000"):
         run_one(tmp_path, noise(RATE), **options)
 
 

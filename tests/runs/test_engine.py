@@ -15,7 +15,7 @@ import pytest
 from counting import Cut, Strict, Upper
 
 from soundwright.core.errors import BadInput, UsageError
-from soundwright.runs.discover import find_files
+from soundwright.runs.discover import Found, find_files
 from soundwright.runs.engine import run_step
 from soundwright.runs.events import Ended, ItemDone, Started, listening
 from soundwright.runs.options import RunOptions
@@ -336,6 +336,19 @@ def test_outputs_that_other_settings_no_longer_give_are_removed(tmp_path: Path) 
     assert cut(";").done == 1
     assert sorted(path.name for path in out.glob("*.out")) == ["a-0.out", "a-1.out"]
     assert (out / "a-1.out").read_text() == "4"
+
+
+def test_prune_removes_nothing_when_not_all_could_be_read(texts: Path, tmp_path: Path) -> None:
+    """A folder that is denied, or a drive that is away, is not gone."""
+    out = tmp_path / "out"
+    upper(texts, out)
+    found = find_files(texts, ["txt"])
+    unread = Found(
+        [item for item in found.items if not item.key.startswith("sub/")], [BadInput("denied", path=texts / "sub")]
+    )
+    pruned = run_step(Upper(out), unread, out, RunOptions(workers=1), prune=True)
+    assert "nothing was removed" in pruned.notes[0]
+    assert len(list((out / "sub").glob("*.out"))) > 0
 
 
 def test_prune_removes_outputs_whose_input_is_gone(texts: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import io
 import os
 import wave
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import soxr
 from numpy.typing import NDArray
 
 from soundwright.audio.containers import states_its_length, what_is_missing
+from soundwright.audio.quiet import quiet
 from soundwright.core.errors import BadInput
 from soundwright.runs import atomic
 
@@ -55,7 +56,8 @@ def probe(path: Path) -> AudioInfo:
         BadInput: the file is missing, or no format that libsndfile reads.
     """
     try:
-        info = soundfile.info(os.fsencode(path))
+        with _silence(path):
+            info = soundfile.info(os.fsencode(path))
     except soundfile.LibsndfileError as error:
         raise _unreadable(path, error) from error
     return AudioInfo(info.samplerate, info.channels, info.frames, info.subtype)
@@ -116,7 +118,11 @@ class AudioReader:
 
     def _read(self, dtype: str) -> Iterator[NDArray[Any]]:
         total = 0
-        while len(piece := self._file.read(_PIECE, dtype=dtype, always_2d=True)):
+        while True:
+            with _silence(self.path):
+                piece = self._file.read(_PIECE, dtype=dtype, always_2d=True)
+            if not len(piece):
+                break
             total += len(piece)
             yield piece
         # Elsewhere the header's count may be an estimate.
@@ -133,7 +139,9 @@ def open_audio(path: Path) -> Iterator[AudioReader]:
     """
     try:
         # As bytes: soundfile refuses a name that is not UTF-8.
-        with soundfile.SoundFile(os.fsencode(path)) as file:
+        with _silence(path):
+            opened = soundfile.SoundFile(os.fsencode(path))
+        with opened as file:
             _require_whole(path, file.frames)
             yield AudioReader(path, file)
     except soundfile.LibsndfileError as error:
@@ -239,6 +247,11 @@ def sixteen_bit(samples: NDArray[np.float32]) -> NDArray[np.int16]:
     np.rint(scaled, out=scaled)
     np.clip(scaled, -32768, 32767, out=scaled)
     return scaled.astype("<i2")
+
+
+def _silence(path: Path) -> AbstractContextManager[None]:
+    """Around each call of the decoder that talks."""
+    return quiet() if path.suffix.lower() == ".mp3" else nullcontext()
 
 
 def _full_scale(piece: NDArray[np.int16]) -> NDArray[np.float32]:

@@ -45,10 +45,11 @@ def advice(plan: Plan, before: Before, clear: bool) -> Iterator[str]:
             f"files are as short as a segment ({duration_s} s): up to {1 - ratio:.0%} of a segment will be silence "
             "-> give dataset.min_segment_ratio=1.0"
         )
-    evaluated_s = (settings["dataset.evaluate.num_samples"] or 0) * (duration_s or 0)
-    if evaluated_s > _LONG_EVALUATION_S:
-        hours = f"{evaluated_s / 3600:.1f} hours"
-        yield f"every evaluation listens to {hours} of audio -> give dataset.evaluate.num_samples=30"
+    for stage, what in (("valid", "validation"), ("evaluate", "evaluation")):
+        listened_s = (settings[f"dataset.{stage}.num_samples"] or 0) * (duration_s or 0)
+        if listened_s > _LONG_EVALUATION_S:
+            hours = f"{listened_s / 3600:.1f} hours"
+            yield f"every {what} listens to {hours} of audio -> give dataset.{stage}.num_samples=30"
 
 
 def _training_files(source: str | None) -> list[SoundFile]:

@@ -19,7 +19,7 @@ class Clone:
         repo: the checkout.
         kept: it was whole and of the right origin.
         reason: why it was not kept; empty where there was none.
-        set_aside: where what stood there is now, unless it was empty or a mere half of a clone.
+        set_aside: where what stood there is now, unless it was empty.
     """
 
     repo: Path
@@ -56,32 +56,46 @@ def clone(url: str, repo: Path) -> Clone:
     if reason is None:
         return Clone(repo, kept=True)
     aside = None
-    if repo.exists() and (not repo.is_dir() or any(repo.iterdir())):
+    if repo.is_symlink() or (repo.exists() and (not repo.is_dir() or any(repo.iterdir()))):
         aside = _free_name(repo)
         repo.rename(aside)
     repo.parent.mkdir(parents=True, exist_ok=True)
     done = _git("clone", "--quiet", url, str(repo))
     if done.returncode:
-        said = " ".join(done.stderr.split()) or f"git ended with code {done.returncode}"
-        raise SoundwrightError(f"cannot be cloned: {said}", path=url, remedy="check the address and the network")
+        raise SoundwrightError(f"{url} cannot be cloned: {_said(done)}", remedy="check the address and the network")
     return Clone(repo, kept=False, reason=reason, set_aside=aside)
 
 
 def _fault(url: str, repo: Path) -> str | None:
     """Why what stands in the folder will not do; nothing where it will."""
     if not repo.exists():
-        return ""
+        return "is a link that leads nowhere" if repo.is_symlink() else ""
     if not (repo / ".git").exists():
         return "is no git checkout"
-    origin = _git("-C", str(repo), "remote", "get-url", "origin").stdout.strip()
-    if origin != url:
+    asked = _git("-C", str(repo), "config", "--get", "remote.origin.url")
+    if asked.returncode > 1:  # 1: it has no such origin
+        raise SoundwrightError(f"git refuses it: {_said(asked)}", path=repo, remedy="see what git asks for")
+    origin = asked.stdout.strip()
+    if _address(origin) != _address(url):
         return f"is a checkout of {origin or 'no origin'}"
     if _git("-C", str(repo), "rev-parse", "--verify", "--quiet", "HEAD").returncode:
         return "is half a clone"
-    missing = _git("-C", str(repo), "ls-files", "--deleted").stdout.split("\n")
+    # Against the commit, not the index: git writes that last, and a clone that was stopped has none.
+    missing = _git("-C", str(repo), "diff", "--name-only", "--diff-filter=D", "HEAD").stdout.split("\n")
     if missing[0]:
         return f"lacks files, e.g. {missing[0]}"
     return None
+
+
+def _address(url: str) -> str:
+    """An address in one spelling: of a folder its full path, and without what makes no difference."""
+    if url and Path(url).exists():
+        return str(Path(url).resolve())
+    return url.rstrip("/").removesuffix(".git")
+
+
+def _said(done: subprocess.CompletedProcess[str]) -> str:
+    return " ".join(done.stderr.split()) or f"it ended with code {done.returncode}"
 
 
 def _free_name(repo: Path) -> Path:

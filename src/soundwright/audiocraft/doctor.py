@@ -11,11 +11,10 @@ from pathlib import Path
 from soundwright.audiocraft.failures import ProcessFailed
 from soundwright.audiocraft.installation import Installation
 from soundwright.audiocraft.look import Look, look_at_audiocraft, look_at_modules
+from soundwright.audiocraft.signature import check_experiments
 from soundwright.core.errors import UsageError, show_path
 
-#: What a checkout has; the package that pip builds lacks the configuration.
-_OF_A_CHECKOUT = ("audiocraft/__init__.py", "audiocraft/train.py", "config/config.yaml", "config/dset/audio")
-
+GPU = "GPU"
 _SETUP = "run notebooks/01_fma_small_mini_setup.ipynb"
 
 
@@ -42,6 +41,11 @@ class Diagnosis:
     findings: tuple[Finding, ...]
 
     @property
+    def has_gpu(self) -> bool:
+        """Whether a kernel ran on a GPU."""
+        return any(finding.kind == "ok" and finding.text.startswith(GPU) for finding in self.findings)
+
+    @property
     def exit_code(self) -> int:
         """0 where AudioCraft can train."""
         return int(any(finding.kind == "missing" for finding in self.findings))
@@ -52,7 +56,12 @@ class Diagnosis:
 
 
 def doctor(
-    *, repo: Path | None = None, python: Path | None = None, dset: str | None = None, require_cuda: bool = False
+    *,
+    repo: Path | None = None,
+    python: Path | None = None,
+    dset: str | None = None,
+    experiments: Path | None = None,
+    require_cuda: bool = False,
 ) -> Diagnosis:
     """Tells whether AudioCraft can train here, what is missing, and how to mend it.
 
@@ -60,9 +69,10 @@ def doctor(
         repo: AudioCraft's checkout. Default: the variable AUDIOCRAFT_REPO_DIR.
         python: The interpreter of AudioCraft's environment. Default: that of AUDIOCRAFT_VENV.
         dset: A dataset configuration that is to be there, e.g. audio/fma_small_mini.
+        experiments: A folder in which experiments are to be made.
         require_cuda: A machine without a usable GPU lacks something.
     """
-    return Diagnosis((*_tools(), *diagnose(repo, python, dset, require_cuda)))
+    return Diagnosis((*_tools(), *_experiments(experiments), *diagnose(repo, python, dset, require_cuda)))
 
 
 def diagnose(
@@ -74,7 +84,7 @@ def diagnose(
     except UsageError as error:
         yield Finding("missing", f"AudioCraft: {error}")
         return
-    yield from _checkout(installation.repo, dset)
+    yield from _checkout(installation.repo, installation.lacks(), dset)
     try:
         found = look_at_modules(installation)
         yield from _modules(found, require_cuda)
@@ -93,12 +103,20 @@ def _tools() -> Iterator[Finding]:
         if shutil.which(tool):
             yield Finding("ok", tool)
         else:
-            text = f"{tool}: not found{f', {purpose}' if purpose else ''} -> install it with the system's package manager"
+            found = f"{tool}: not found, {purpose}" if purpose else f"{tool}: not found"
+            text = f"{found} -> install it with the system's package manager"
             yield Finding("note" if purpose else "missing", text)
 
 
-def _checkout(repo: Path, dset: str | None) -> Iterator[Finding]:
-    lacking = [name for name in _OF_A_CHECKOUT if not (repo / name).exists()]
+def _experiments(experiments: Path | None) -> Iterator[Finding]:
+    if experiments is not None:
+        try:
+            check_experiments(experiments)
+        except UsageError as error:
+            yield Finding("missing", f"a folder for experiments: {error}")
+
+
+def _checkout(repo: Path, lacking: list[str], dset: str | None) -> Iterator[Finding]:
     if lacking:
         yield Finding(
             "missing",
@@ -126,7 +144,7 @@ def _modules(found: Look, require_cuda: bool) -> Iterator[Finding]:
         if name not in found.missing:
             yield Finding("note", f"{name}: a stand-in takes its place ({kind}: {text})")
     if found.cuda:
-        yield Finding("ok", f"GPU {found.cuda}")
+        yield Finding("ok", f"{GPU} {found.cuda}")
     elif require_cuda:
         yield Finding("missing", f"GPU: {found.no_cuda} -> a PyTorch for this GPU, its driver, or device=cpu")
     else:

@@ -74,7 +74,7 @@ def export(
         UsageError: a manifest is missing, the checkout is none, or a file that is no link stands in a link's place.
         BadInput: a manifest names two files of one name, or no usable file.
     """
-    if not re.fullmatch(r"[\w.-]+", name):
+    if not re.fullmatch(r"\w[\w.-]*", name):
         raise UsageError(f"--name {name!r}", remedy="give a plain name, e.g. fma_small_mini")
     folder = manifests or data / "manifests"
     failures: list[SoundwrightError] = []
@@ -139,12 +139,15 @@ def write_list(folder: Path) -> list[SoundwrightError]:
     failures: list[SoundwrightError] = []
     for path in sorted(entry for entry in folder.iterdir() if entry.is_symlink()):
         try:
+            if not path.exists():
+                raise BadInput("is a link whose target is gone", path=path, remedy="run soundwright corpus split again")
             info = probe(path)
         except BadInput as error:
             failures.append(error)
             continue
         files.append(SoundFile(path, info.duration_s, info.sample_rate, info.channels))
     if not files:
+        (folder / DATA_JSONL).unlink(missing_ok=True)  # an older list would name what is not there
         first = f", e.g. {failures[0].message}: {show_path(failures[0].path or '')}" if failures else ""
         raise BadInput(
             f"holds no usable sound file{first}",

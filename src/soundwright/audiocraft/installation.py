@@ -20,6 +20,8 @@ from soundwright.core.errors import UsageError
 #: Scripts that AudioCraft's interpreter runs, and the stand-ins.
 INSIDE = Path(__file__).parent / "inside"
 
+_OF_A_CHECKOUT = ("audiocraft/__init__.py", "audiocraft/train.py", "config/config.yaml", "config/dset/audio")
+
 
 @dataclass(frozen=True)
 class Installation:
@@ -45,6 +47,23 @@ class Installation:
         python = _existing(python or (venv / "bin/python" if venv else None), "--python", "AUDIOCRAFT_VENV")
         # An interpreter is not resolved: a virtual environment's is a link, and its place is what makes it one.
         return cls(repo.resolve(), python.absolute())
+
+    def lacks(self) -> list[str]:
+        """What a checkout has and the folder has not; what pip installs lacks the configuration."""
+        return [name for name in _OF_A_CHECKOUT if not (self.repo / name).exists()]
+
+    def require_checkout(self) -> None:
+        """Refuses a folder that is no checkout: the interpreter may know another one, and would run that.
+
+        Raises:
+            UsageError: it is none.
+        """
+        if lacking := self.lacks():
+            raise UsageError(
+                f"is no checkout of AudioCraft, it lacks {', '.join(lacking)}",
+                path=self.repo,
+                remedy="give the clone as --repo; what pip installs has no config/",
+            )
 
     def variables(self, stand_ins: tuple[str, ...] = (), experiments: Path | None = None) -> dict[str, str]:
         """The environment for AudioCraft's processes, over this process's own.

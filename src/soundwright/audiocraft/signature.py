@@ -7,6 +7,7 @@ be the one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,12 @@ from typing import Any
 
 from soundwright.audiocraft.installation import Installation
 from soundwright.core.errors import UsageError
+
+#: Settings that are counted with here, and what they may be.
+_NUMBERS: dict[str, tuple[type, ...]] = {"optim.epochs": (int,), "sample_rate": (int, float)}
+
+#: What may not stand in a value of hydra's without quotes.
+_NOT_FOR_HYDRA = re.compile(r"[^A-Za-z0-9_./+@% -]")
 
 
 @dataclass(frozen=True)
@@ -66,5 +73,25 @@ def ask_dora(
         ProcessFailed: the configuration does not have what they name, or AudioCraft does not load.
     """
     check_overrides(overrides)
+    check_experiments(experiments)
     answer = installation.ask("signature.py", *overrides, stand_ins=stand_ins, experiments=experiments)
+    for name, kinds in _NUMBERS.items():
+        value = answer["settings"][name]
+        if isinstance(value, bool) or not isinstance(value, kinds):
+            raise UsageError(f"{name}={value} is no number", remedy="give one that AudioCraft can count with")
     return Plan(answer["sig"], Path(answer["folder"]), answer["settings"])
+
+
+def check_experiments(experiments: Path) -> None:
+    """Refuses a folder whose path dora cannot pass on: it hands it to hydra unquoted, as a setting.
+
+    Raises:
+        UsageError: hydra's grammar would read the path otherwise, or not at all.
+    """
+    strange = sorted(set(_NOT_FOR_HYDRA.findall(str(experiments.absolute()))))
+    if strange:
+        raise UsageError(
+            f"dora cannot work in a folder with {' '.join(map(repr, strange))} in its path",
+            path=experiments,
+            remedy="choose a folder for experiments with letters from a to z, digits, and any of _ - . in its path",
+        )

@@ -13,6 +13,7 @@ from soundwright.audiocraft.look import look_at_modules, require_whole
 from soundwright.audiocraft.signature import ask_dora
 from soundwright.core.errors import BadInput, UsageError, show_path
 from soundwright.runs import atomic
+from soundwright.runs.output_file import make_room
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ def xp(
         ProcessFailed: the settings are none of AudioCraft's.
         MissingExtra: a plot was asked for, and matplotlib is not installed.
     """
+    if plot:
+        make_room(plot, ending=".png")
     if sig and overrides:
         raise UsageError("both settings and --sig were given", remedy="give one of them")
     failures: list[BadInput] = []
@@ -102,6 +105,7 @@ def find(
         ProcessFailed: the settings are none of AudioCraft's.
     """
     installation = Installation.locate(repo, python)
+    installation.require_checkout()
     found = look_at_modules(installation)
     require_whole(found, installation)
     return ask_dora(installation, overrides, experiments, found.stand_ins).folder

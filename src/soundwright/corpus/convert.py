@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
-from soundwright.core.errors import UsageError
-from soundwright.corpus.mono import Mono
-from soundwright.corpus.recordings import RecordingStep, find_recordings
+from soundwright.corpus.mono import ChannelsCancel, Mono
+from soundwright.corpus.recordings import RecordingStep, check_sample_rate, find_recordings
 from soundwright.corpus.rendering import WORKER_PAYS_AFTER, Rendering
 from soundwright.runs.engine import run_step
 from soundwright.runs.options import RunOptions
@@ -32,8 +31,8 @@ def convert(
 
     Every file below INPUT becomes a 16-bit WAV at the same relative path below OUTPUT. Unlike `normalize` it leaves
     loudness as it is, silence too. What exceeds full scale, as a decoded MP3 may, is cut off, with a warning that says
-    how much. Files whose channels cancel when mixed, that are cut short, unreadable, or hold NaN are reported and give
-    no output. 16-bit mono files of that rate keep their samples bit for bit.
+    how much. Files whose channels cancel when mixed are listed as excluded; those that are cut short, unreadable, or
+    hold NaN have failed. 16-bit mono files of that rate keep their samples bit for bit.
 
     Args:
         input: Folder of recordings, searched with its subfolders.
@@ -51,8 +50,7 @@ def convert(
     Raises:
         UsageError: INPUT is no folder or holds no such file, OUTPUT is INPUT, or the sample rate is not above 0.
     """
-    if sample_rate < 1:
-        raise UsageError(f"--sample-rate {sample_rate}", remedy="give a number above 0")
+    check_sample_rate(sample_rate)
     found = find_recordings(input, output, extensions)
     return run_step(Convert(output, sample_rate, mono), found, output, options, overwrite=overwrite, prune=prune)
 
@@ -78,5 +76,8 @@ class Convert(RecordingStep):
         (name,) = self.outputs(item)
         with open_audio(item.inputs[0]) as reader:
             rendering = Rendering(reader, self.sample_rate, self.mono)
-            num_samples = write_sixteen_bit(self.output / name, rendering.pieces(), self.sample_rate)
+            try:
+                num_samples = write_sixteen_bit(self.output / name, rendering.pieces(), self.sample_rate)
+            except ChannelsCancel as error:
+                return Done(excluded=f"{error.message} -> {error.remedy}")
         return Done((name,), {"num_samples": num_samples}, rendering.warnings())

@@ -51,6 +51,10 @@ def channels_cancel(path: Path, rms: float) -> bool:
     return bool(max(energies) > limit**2)
 
 
-def cancelled(path: Path) -> BadInput:
+class ChannelsCancel(BadInput):
+    """A mix to mono would be next to silence, though the channels are not."""
+
+
+def cancelled(path: Path) -> ChannelsCancel:
     """What to say of a file whose channels cancel."""
-    return BadInput("its channels cancel when mixed (anti-phase)", path=path, remedy="give --mono left")
+    return ChannelsCancel("its channels cancel when mixed (anti-phase)", path=path, remedy="give --mono left")

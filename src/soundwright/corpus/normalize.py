@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from soundwright.core.errors import BadInput, UsageError
 from soundwright.core.units import amplitude_from_db, db_from_amplitude, samples_from_seconds
 from soundwright.corpus.mono import Mono, channels_cancel, read_mono
-from soundwright.corpus.recordings import RecordingStep, find_recordings
+from soundwright.corpus.recordings import RecordingStep, check_sample_rate, find_recordings
 from soundwright.runs.engine import run_step
 from soundwright.runs.options import RunOptions
 from soundwright.runs.step import Done, Item
@@ -83,6 +83,7 @@ def normalize(
             raise UsageError(f"{name} {value:g}", remedy="give a number above 0")
     if samples_from_seconds(window_ms / 1000, sample_rate) < 1:
         raise UsageError(f"--window-ms {window_ms:g} is shorter than one sample", remedy="give e.g. 250")
+    check_sample_rate(sample_rate)
     found = find_recordings(input, output, extensions)
     step = Normalize(output, target_rms, window_ms, sample_rate, on_clip, mono)
     return run_step(step, found, output, options, overwrite=overwrite, prune=prune)

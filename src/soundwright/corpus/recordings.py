@@ -11,6 +11,19 @@ from soundwright.core.errors import UsageError
 from soundwright.runs.discover import CHECK_EXTENSIONS, Found, find_files
 from soundwright.runs.step import OneByOne
 
+#: The highest rate of any converter; beyond it a resampler takes more memory than there is.
+MAX_SAMPLE_RATE = 768_000
+
+
+def check_sample_rate(sample_rate: int) -> None:
+    """Refuses a rate in Hz to which nothing can be resampled.
+
+    Raises:
+        UsageError: it is below 1, or beyond any converter's.
+    """
+    if not 1 <= sample_rate <= MAX_SAMPLE_RATE:
+        raise UsageError(f"--sample-rate {sample_rate}", remedy=f"give a number from 1 to {MAX_SAMPLE_RATE}")
+
 
 def find_recordings(input: Path, output: Path, extensions: Sequence[str] | None) -> Found:
     """The recordings below a folder, without those in the output folder, should that lie inside.

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from soundwright.core.errors import BadInput, SoundwrightError, UsageError
 from soundwright.core.units import samples_from_seconds, seconds_from_samples
 from soundwright.corpus.mono import Mono
-from soundwright.corpus.recordings import RecordingStep, find_recordings
+from soundwright.corpus.recordings import RecordingStep, check_sample_rate, find_recordings
 from soundwright.corpus.rendering import WORKER_PAYS_AFTER, Rendering
+from soundwright.corpus.segment_journal import SegmentJournal
 from soundwright.corpus.segment_table import SegmentRow, write_segment_table
 from soundwright.runs.engine import run_step
 from soundwright.runs.options import RunOptions
@@ -67,8 +68,7 @@ def segment(
         sample_rate: Resample to this rate in Hz. Default: each recording keeps its own.
         mono: Mix all channels, or take the left or right one. Default: channels stay as they are.
         extensions: File endings to look for, upper or lower case. Default: all that libsndfile reads.
-        overwrite: Do every file again, and replace files in OUTPUT that were not made by this command; a
-            series of segments of the same name goes as a whole.
+        overwrite: Do every file again, and replace files in OUTPUT that were not made by this command.
         prune: Remove outputs of this command whose input is gone, and that nobody has changed since.
         options: Workers and shards.
 
@@ -80,11 +80,11 @@ def segment(
     """
     if not 0 < duration < math.inf:
         raise UsageError(f"--duration {duration:g}", remedy="give a number of seconds above 0")
-    if sample_rate is not None and sample_rate < 1:
-        raise UsageError(f"--sample-rate {sample_rate}", remedy="give a number above 0")
+    if sample_rate is not None:
+        check_sample_rate(sample_rate)
     found = find_recordings(input, output, extensions)
     # 10 and 10.0 are the same setting.
-    step = Segment(output, float(duration), tail, sample_rate, mono)
+    step = Segment(output, float(duration), tail, sample_rate, mono, overwrite)
     return run_step(step, found, output, options, overwrite=overwrite, prune=prune)
 
 
@@ -99,6 +99,11 @@ class Segment(RecordingStep):
     tail: Tail
     sample_rate: int | None
     mono: Mono | None
+    overwrite: bool = False
+
+    def settings(self) -> dict[str, Any]:
+        """All fields but the folder and what may be replaced in it."""
+        return {key: value for key, value in super().settings().items() if key != "overwrite"}
 
     def outputs(self, item: Item) -> tuple[str, ...]:
         """The first segment: how many there are, the sound itself says (an MP3's header may estimate)."""
@@ -106,18 +111,13 @@ class Segment(RecordingStep):
 
     def run_one(self, state: None, item: Item) -> Done:
         """Cuts one recording."""
-        # If so, the item was begun before, as the engine has made sure (or is to be overwritten). A kill may have left
-        # segments that no ledger tells of, and more than these settings give.
-        begun_before = (self.output / segment_name(item.key, 0)).exists()
-        names: list[str] = []
+        journal = SegmentJournal(self.output, source_id(item.key), overwrite=self.overwrite)
         try:
-            done = self._cut(item, names)
+            done = self._cut(item, journal)
         except (SoundwrightError, OSError):
-            if names:
-                self._remove_from(item, 0)
+            journal.keep(())
             raise
-        if begun_before:
-            self._remove_from(item, len(names))
+        journal.keep(done.outputs)
         return done
 
     def reduce(self, finished: Iterable[Finished]) -> None:
@@ -125,11 +125,12 @@ class Segment(RecordingStep):
         rows = [row for item in finished for row in _rows(item)]
         write_segment_table(self.output, sorted(rows, key=lambda row: row.file))
 
-    def _cut(self, item: Item, names: list[str]) -> Done:
-        """Writes the segments and adds the name of each to `names`."""
+    def _cut(self, item: Item, journal: SegmentJournal) -> Done:
+        """Writes the segments."""
         from soundwright.audio.files import open_audio, write_sixteen_bit
 
         path = item.inputs[0]
+        names: list[str] = []
         num_samples = last_samples = 0
         with open_audio(path) as reader:
             rendering = Rendering(reader, self.sample_rate, self.mono)
@@ -146,7 +147,7 @@ class Segment(RecordingStep):
                 ready = self._tail(samples, length)
                 if ready is not None:
                     name = segment_name(item.key, len(names))
-                    last_samples = write_sixteen_bit(self.output / name, [ready], rate, channels=channels)
+                    last_samples = write_sixteen_bit(journal.begin(name), [ready], rate, channels=channels)
                     names.append(name)
         if not names:
             shortest = "a segment" if self.tail == "drop" else f"{SHORTEST_TAIL:.0%} of a segment"
@@ -165,16 +166,15 @@ class Segment(RecordingStep):
             return samples
         return np.concatenate([samples, np.zeros((length - len(samples), samples.shape[1]), np.int16)])
 
-    def _remove_from(self, item: Item, index: int) -> None:
-        """Removes the segments of an item from this one on: they were written in order."""
-        while (path := self.output / segment_name(item.key, index)).exists():
-            path.unlink()
-            index += 1
-
 
 def segment_name(key: str, index: int) -> str:
     """The file name of a segment: `drums/kick.wav`, 7 -> `drums_kick_007.wav`."""
-    return f"{'_'.join(PurePosixPath(key).with_suffix('').parts)}_{index:03d}.wav"
+    return f"{source_id(key)}_{index:03d}.wav"
+
+
+def source_id(key: str) -> str:
+    """What the names of a recording's segments begin with: `drums/kick.wav` -> `drums_kick`."""
+    return "_".join(PurePosixPath(key).with_suffix("").parts)
 
 
 def cut(pieces: Iterable[NDArray[np.int16]], length: int) -> Iterator[NDArray[np.int16]]:

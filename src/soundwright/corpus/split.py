@@ -10,7 +10,6 @@ learned anything that helps with new music. So whole tracks go to one side.
 from __future__ import annotations
 
 import json
-import random
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from typing import Any, Literal
 
 from soundwright.core.errors import BadInput, SoundwrightError, UsageError, show_path
 from soundwright.corpus.segment_table import TABLE_NAME, read_segment_table
+from soundwright.corpus.shuffle import shuffled
 from soundwright.formats.file_lists import manifest_text
 from soundwright.runs import atomic
 from soundwright.runs.discover import CHECK_EXTENSIONS, find_files
@@ -219,10 +219,8 @@ def _draw(units: list[str], ratio: float, seed: int, input: Path, by: By) -> set
         if by == "track":
             remedy += ", or --by segment (validation then looks better than it is: it has heard the track)"
         raise UsageError(f"holds only one {by}, which cannot be divided", path=input, remedy=remedy)
-    shuffled = list(units)
-    random.Random(seed).shuffle(shuffled)
     num_train = min(max(round(ratio * len(units)), 1), len(units) - 1)
-    return set(shuffled[:num_train])
+    return set(shuffled(units, seed)[:num_train])
 
 
 def _prepare(output: Path) -> None:

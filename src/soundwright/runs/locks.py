@@ -31,6 +31,7 @@ def lock(
     *,
     wait: bool = False,
     shared: bool = False,
+    held: str = "another run is working in this folder",
     remedy: str = "wait for it, or divide the work with --shard-index and --shard-count",
 ) -> Iterator[int]:
     """Holds a lock on `path`, which is made if missing and stays.
@@ -39,7 +40,8 @@ def lock(
         path: the lock file.
         wait: wait for the holder; otherwise a held lock is an error.
         shared: others may hold it too, if they share it.
-        remedy: what to do where it is held.
+        held: what to say where it is held, and
+        remedy: what to do about it.
 
     Yields:
         The descriptor of the lock file: a process that inherits it holds the lock as long as it lives.
@@ -54,7 +56,7 @@ def lock(
             fcntl.flock(file, kind if wait else kind | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise UsageError(
-                "another run is working in this folder",
+                held,
                 path=path.parent,
                 remedy=remedy,
             ) from error

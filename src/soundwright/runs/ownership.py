@@ -88,6 +88,8 @@ class Ownership:
         """Notes on the outputs whose input is gone; with `prune` those that are as they were written are removed."""
         if self.found.partial:
             return []
+        if self.found.problems:  # what could not be looked into is not gone
+            return ["nothing was removed: not all of the input could be read"] if prune else []
         current = {item.key for item in self.found.items}
         notes, num_removed = [], 0
         for entry in [entry for entry in self.ledger.entries.values() if entry.key not in current]:

@@ -74,6 +74,27 @@ def test_the_seed_decides_and_a_larger_number_keeps_what_is_there(fetch: Fetch, 
     assert tracks_in(tmp_path / "other").keys() != first.keys()
 
 
+def test_an_address_may_hold_what_has_to_be_escaped(fetch: Fetch, server: FolderServer, folder: Path) -> None:
+    (folder / "fma_small.zip").rename(folder / "fma ü.zip")
+    assert fetch(source=f"{server.url}/fma ü.zip", metadata="none").exit_code == 0
+
+
+def test_what_no_track_has_is_not_looked_for_in_all_of_them(
+    fetch: Fetch, server: FolderServer, folder: Path, tmp_path: Path
+) -> None:
+    make_archive(folder / "fma_small.zip", dict.fromkeys(range(200), music(1)))
+    with pytest.raises(UsageError, match="of its first .* tracks cannot be used; the last one is too short"):
+        fetch(10, min_duration=31.0, metadata="none")
+    assert len(server.log) < 100
+
+
+def test_no_usable_track_is_a_failure(fetch: Fetch, folder: Path) -> None:
+    make_archive(folder / "fma_small.zip", [1, 2])
+    summary = fetch(2, min_duration=31.0, metadata="none")
+    assert (summary.exit_code, len(summary.excluded)) == (1, 2)
+    assert not any("replaced" in line for line in summary.lines())
+
+
 def test_prune_removes_the_tracks_that_are_not_chosen_any_more(fetch: Fetch, tmp_path: Path) -> None:
     fetch(6)
     (tmp_path / "out/mine.mp3").write_bytes(b"the user's own")
@@ -280,6 +301,9 @@ def test_a_stopped_run_goes_on(
     [
         ({"source": "smal"}, "there is no such file"),
         ({"source": "."}, "is a folder"),
+        ({"source": "http://[bad/x.zip"}, "is no address"),
+        ({"source": "http:///x.zip"}, "it names no host"),
+        ({"source": "http://host:abc/x.zip"}, "is no address"),
         ({"tracks": 0}, "--tracks 0"),
         ({"min_duration": -1.0}, "--min-duration"),
         ({"workers": 0}, "--workers 0"),

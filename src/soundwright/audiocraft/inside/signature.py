@@ -17,6 +17,7 @@ SETTINGS = (
     "dataset.batch_size",
     "dataset.segment_duration",
     "dataset.min_segment_ratio",
+    "dataset.valid.num_samples",
     "dataset.evaluate.num_samples",
     "dataset.evaluate.batch_size",
     "datasource.train",

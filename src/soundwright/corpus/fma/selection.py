@@ -1,17 +1,11 @@
-"""Which tracks, in which order: decided by a seed, the same on every machine and with every release of Python."""
+"""Which tracks, in which order."""
 
 from __future__ import annotations
 
-import random
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-
-def shuffled(keys: Iterable[str], seed: int) -> list[str]:
-    """The keys in an order that depends on nothing but them and the seed."""
-    # Of `random` only the sequence of `random()` is promised to stay from release to release, so not `shuffle`.
-    draws = random.Random(seed)
-    return sorted(sorted(keys), key=lambda _: draws.random())
+from soundwright.corpus.shuffle import shuffled
 
 
 def balanced(genre_of: Mapping[str, str], seed: int) -> list[str]:

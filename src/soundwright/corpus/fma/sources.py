@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 from soundwright.core.errors import UsageError, show_path
 from soundwright.corpus.fma import remote as network
@@ -29,7 +29,7 @@ def location_of(source: str) -> str:
     if source in _NAMES:
         return f"{_DATASET}fma_{source}.zip"
     if is_remote(source):
-        return source
+        return _address(source)
     parts = urlsplit(source)
     path = Path(unquote(parts.path)) if parts.scheme == "file" else Path(source)
     if not path.is_file():
@@ -40,6 +40,30 @@ def location_of(source: str) -> str:
             remedy=f"give {', '.join(_NAMES)}, an address that begins with https://, or the path of a zip file",
         )
     return str(path)
+
+
+def _address(source: str) -> str:
+    """A URL that can be asked for: what its path may not hold as it is, such as a space, is escaped."""
+    try:
+        parts = urlsplit(source)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise UsageError(f"{source} is no address: {error}", remedy="check --source and --metadata") from error
+    if not host:
+        raise UsageError(f"{source} is no address: it names no host", remedy="check --source and --metadata")
+    name = host.encode("idna").decode("ascii") if not host.isascii() else host
+    place = f"[{name}]" if ":" in name else name
+    login = parts.netloc.rpartition("@")[0]
+    netloc = f"{login}@" * bool(login) + place + (f":{port}" if port else "")
+    return urlunsplit(
+        (
+            parts.scheme,
+            netloc,
+            quote(parts.path, safe="/%:@!$&'()*+,;=~-._"),
+            quote(parts.query, safe="/%:@!$&'()*+,;=~-._?"),
+            "",
+        )
+    )
 
 
 def is_remote(location: str) -> bool:
@@ -81,6 +105,8 @@ def get_archive(
     name = PurePosixPath(unquote(urlsplit(location).path)).name or "archive.zip"
     kept = state / f"{hashlib.sha256(location.encode()).hexdigest()[:8]}-{name}"
     directory = kept.with_name(f"{kept.name}.directory")
+    if anew:
+        kept.unlink(missing_ok=True)
     archive = Archive(location, directory, network.PATIENCE, traffic)
     server = network.Remote(location, network.PATIENCE, traffic=traffic)
     if not whole and not kept.exists():

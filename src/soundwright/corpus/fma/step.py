@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -109,19 +107,18 @@ class FmaTracks(OneByOne[Fetching]):
         from soundwright.audio.files import open_audio, probe
 
         num_samples, peak = 0, 0.0
-        with _quiet_decoder():
-            try:
-                probe(path)
-            except BadInput as error:
-                # Of what is no MP3 at all libsndfile says that there is no such file.
-                raise _Unusable("holds no audio") from error
-            try:
-                with open_audio(path) as reader:
-                    for piece in reader.pieces():
-                        num_samples += len(piece)
-                        peak = max(peak, float(piece.max()), -float(piece.min()))
-            except BadInput as error:
-                raise _Unusable(error.message) from error
+        try:
+            probe(path)
+        except BadInput as error:
+            # Of what is no MP3 at all libsndfile says that there is no such file.
+            raise _Unusable("holds no audio") from error
+        try:
+            with open_audio(path) as reader:
+                for piece in reader.pieces():
+                    num_samples += len(piece)
+                    peak = max(peak, float(piece.max()), -float(piece.min()))
+        except BadInput as error:
+            raise _Unusable(error.message) from error
         duration_s = num_samples / reader.info.sample_rate
         if duration_s < self.min_duration:
             raise _Unusable(f"is too short: {duration_s:.4g} s, at least {self.min_duration:g} s are asked for")
@@ -143,24 +140,6 @@ class FmaTracks(OneByOne[Fetching]):
                 good.append([number, item.outputs[0], track.artist, track.title, track.license, track.genre])
         _write_table(self.output / "licenses.csv", ["track_id", "file", "artist", "title", "license", "genre"], good)
         _write_table(self.output / "excluded.csv", ["track_id", "reason"], bad)
-
-
-@contextmanager
-def _quiet_decoder() -> Iterator[None]:
-    """Within the block nothing reaches standard error.
-
-    libmpg123 writes there of every frame that it finds odd, past Python and without a switch; a clip that was cut out
-    of the middle of a longer MP3 always begins with such frames.
-    """
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 def _is_member(path: Path, member: ZipInfo) -> bool:

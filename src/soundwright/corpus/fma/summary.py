@@ -32,6 +32,12 @@ class FmaSummary(RunSummary):
         summary.duration_s = sum(each.duration_s for each in rounds)
         return summary
 
+    @property
+    def exit_code(self) -> int:
+        """As of any step; 1 also where no track could be used."""
+        usual = super().exit_code
+        return usual or int(self.status == "finished" and not self.done + self.skipped)
+
     def facts(self) -> dict[str, Any]:
         """The counts, for `run.json`."""
         return {**super().facts(), "bytes_fetched": self.bytes_fetched}
@@ -42,7 +48,8 @@ class FmaSummary(RunSummary):
         fetched = f"{self.bytes_fetched / 1e6:.2f} MB were fetched" if self.bytes_fetched else "nothing was fetched"
         yield f"{self.done + self.skipped} tracks are there; {fetched} over the network"
         if self.excluded:
-            yield f"excluded tracks were replaced by others; the reasons: {show_path(self.output / 'excluded.csv')}"
+            replaced = " were replaced by others" if self.done + self.skipped else " are all there is"
+            yield f"excluded tracks{replaced}; the reasons: {show_path(self.output / 'excluded.csv')}"
         if self.status == "finished":
             where = show_path(self.output / "licenses.csv")
             known = where if self.licenses_known else f"not known here, {where} has file names only"

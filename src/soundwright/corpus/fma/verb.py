@@ -15,10 +15,11 @@ from soundwright.core.errors import BadInput, SoundwrightError, UsageError, show
 from soundwright.corpus.fma.archive import Archive, OpenArchive, checksums_of
 from soundwright.corpus.fma.faults import Unreachable
 from soundwright.corpus.fma.metadata import load, read_tracks, save
-from soundwright.corpus.fma.selection import balanced, beginning, shuffled
+from soundwright.corpus.fma.selection import balanced, beginning
 from soundwright.corpus.fma.sources import get_archive, is_remote, location_of, metadata_beside
 from soundwright.corpus.fma.step import FmaTracks
 from soundwright.corpus.fma.summary import FmaSummary
+from soundwright.corpus.shuffle import shuffled
 from soundwright.runs import atomic
 from soundwright.runs.discover import Found
 from soundwright.runs.engine import run_step
@@ -29,6 +30,8 @@ from soundwright.runs.state import state_folder
 from soundwright.runs.step import Item
 from soundwright.runs.summary import RunSummary
 
+#: So many tracks without use, and more than half of all, are no accident: what is asked for is not in this archive.
+_MOST_UNUSABLE = 50
 #: Connections at once where the user has not said: enough to fill a line, few enough not to be turned away.
 _CONNECTIONS = 4
 
@@ -209,6 +212,12 @@ class _Call:
                 summaries.append(_run(step, keys, seed, options))
             last = summaries[-1]
             bad = sorted(key for key, _ in last.excluded)
+            if len(bad) > max(_MOST_UNUSABLE, num_wanted) and 2 * len(bad) > len(keys):
+                raise UsageError(
+                    f"{self.location}: {len(bad)} of its first {len(keys)} tracks cannot be used; the last one "
+                    f"{last.excluded[-1][1]}",
+                    remedy="give a shorter --min-duration, or another --source",
+                )
             if last.status == "finished":
                 atomic.write_json(memory, bad)
             # Of a server that cannot be reached no more is asked; a damaged track stays a failure among the others.
