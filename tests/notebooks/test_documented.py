@@ -95,13 +95,10 @@ def test_the_documents_training_command_is_run() -> None:
         assert f"export {variable}" in cell["source"]
 
 
-def test_without_the_caps_the_bare_command_is_left() -> None:
-    """The settings that are added to the document's are visible parameters."""
+def test_the_caps_are_visible_parameters() -> None:
     values = parameters(TRAIN)
     assert (values["SAMPLE_RATE"], values["MIN_SEGMENT_RATIO"]) == (32000, 1.0)
     assert (values["EPOCHS"], values["EVALUATE_NUM_SAMPLES"]) == (2, 30)
-    checks = "".join(cell["source"] for cell in sections(TRAIN)["1. Sanity checks"])
-    assert "if value is not None" in checks
 
 
 def test_the_documents_packages_are_installed() -> None:
@@ -110,4 +107,4 @@ def test_the_documents_packages_are_installed() -> None:
         assert package in apt
     pip = sections(SETUP)["2. Python deps"][0]["source"]
     for line in ("torch torchvision torchaudio --index-url https://download.pytorch.org/whl/cu121", "dora-search"):
-        assert f"-U {line}" in pip or line in pip
+        assert line in pip

@@ -43,15 +43,12 @@ def parameters(base: Path, origin: Path, played: Played) -> dict[str, Any]:
     repo = base / "audiocraft"
     played.switch(audiocraft={"version": "1.3.0", "file": str(repo / "audiocraft/__init__.py")}, cuda={"error": "none"})
     return {
+        # The other paths follow.
         "BASE_DIR": str(base),
-        "DATA_DIR": str(base / "data/fma_small_mini"),
-        "AUDIOCRAFT_REPO_DIR": str(repo),
-        "EXPERIMENTS_DIR": str(base / "experiments/audiocraft"),
         "SEGMENT_SECONDS": 1,
         "NUM_SAMPLES_TOTAL": GOOD,
         "AUDIOCRAFT_REPO_URL": str(origin),
         "AUDIOCRAFT_VENV": str(played.python.parent.parent),
-        "FMA_RAW_DIR": str(base / "data/fma_raw"),
         "INSTALL_SYSTEM": False,
         "INSTALL_PYTHON": False,
         "REQUIRE_CUDA": False,
