@@ -20,7 +20,7 @@ help:
 # What is pinned decides what is installed: the stamp is as new as the two files that say so.
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[torch,pack,viz,test,lint]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[torch,pack,lossless,viz,test,lint]'
 	touch $@
 
 install: $(VENV)/installed

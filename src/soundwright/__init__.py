@@ -12,6 +12,8 @@ Each verb of the command line is one public function, found where the tree says:
     soundwright.codec.train           recordings -> a neural codec
     soundwright.sidecar.init / .add   per-frame conditioning beside the tokens
     soundwright.sidecar.audit         is everything there, and does it fit together?
+    soundwright.lossless.compress     recordings -> archives that give every byte back; .decompress
+    soundwright.lossless.lm.train     recordings -> a transformer on raw samples
     soundwright.audiocraft.export     a split -> what AudioCraft trains on
     soundwright.audiocraft.run / .xp  AudioCraft's trainings, run, proven, looked at
     soundwright.dataset.build / .read tokens and conditioning -> a Hugging Face dataset, and back

@@ -30,6 +30,9 @@ VERBS = [
     "soundwright.audiocraft.requirements",
     "soundwright.audiocraft.run",
     "soundwright.audiocraft.xp",
+    "soundwright.lossless.compress",
+    "soundwright.lossless.decompress",
+    "soundwright.lossless.lm.train",
     "soundwright.recipes.demo",
     "soundwright.recipes.doctor",
 ]

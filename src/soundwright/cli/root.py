@@ -11,7 +11,7 @@ from typing import Any
 from cyclopts import App, CycloptsError
 
 import soundwright
-from soundwright.cli import audiocraft, codec, corpus, dataset, sidecar
+from soundwright.cli import audiocraft, codec, corpus, dataset, lm, lossless, sidecar
 from soundwright.cli.group import PARAMETERS, tell_all
 from soundwright.core.errors import SoundwrightError, UsageError, show_path
 from soundwright.runs.progress import console_progress
@@ -44,6 +44,8 @@ app.command(sidecar.app)
 
 app.command(dataset.app)
 app.command(audiocraft.app)
+app.command(lm.app)
+lossless.register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

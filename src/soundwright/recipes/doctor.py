@@ -15,6 +15,7 @@ from soundwright.core.plugins import CODECS, PRODUCERS, registered
 _EXTRAS = {
     "torch": (("torch", "transformers", "safetensors"), "codecs: encode, decode, train"),
     "pack": (("datasets", "openpyxl"), "dataset build and read; spreadsheets"),
+    "lossless": (("numba",), "compress and decompress"),
     "viz": (("matplotlib",), "pictures in reports"),
     "track": (("tensorboard", "wandb"), "training curves beyond the JSON log"),
 }
