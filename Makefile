@@ -8,7 +8,7 @@ DEMO ?= demo
 
 help:
 	@echo "make demo       a small synthetic corpus through every step; opens on demo/report.html"
-	@echo "make test       the tests (about 4 minutes on 2 cores)"
+	@echo "make test       the tests (about 5 minutes on 2 cores)"
 	@echo "make test-full  the longer proofs too"
 	@echo "make audiocraft-real  both notebooks with the real AudioCraft, in .audiocraft-real (3 minutes, 2 GB);"
 	@echo "                CLONE=<path> takes another checkout of it, SMALLEST=1 leaves out what takes longest"
@@ -20,7 +20,7 @@ help:
 # What is pinned decides what is installed: the stamp is as new as the two files that say so.
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[torch,pack,lossless,viz,test,lint]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[torch,pack,lossless,viz,track,test,lint]'
 	touch $@
 
 install: $(VENV)/installed
