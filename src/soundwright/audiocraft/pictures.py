@@ -52,6 +52,6 @@ def losses(experiment: Experiment, metrics: tuple[str, ...] = ()) -> bytes:
         axes.grid(color=GRID, linewidth=0.5)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if axes.lines:
-            axes.legend(fontsize=7, facecolor=GRID, edgecolor=GRID, labelcolor=INK, loc="upper right")
+            axes.legend(fontsize=7, facecolor=GRID, edgecolor=GRID, labelcolor=INK, loc="best")
     plots[-1].set_xlabel("epoch")
     return png(figure)
