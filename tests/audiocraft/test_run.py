@@ -240,7 +240,9 @@ def test_a_result_that_cannot_be_written_is_refused_before_anything_is_run(playe
     assert played.calls() == []
 
 
-@pytest.mark.parametrize("override", ["optim.epochs=abc", "sample_rate=null"])
+@pytest.mark.parametrize(
+    "override", ["optim.epochs=abc", "sample_rate=null", "dataset.segment_duration=abc", "generate.every=x"]
+)
 def test_a_number_that_is_none_is_wrong_usage(played: Played, override: str) -> None:
     with pytest.raises(UsageError, match="is no number"):
         run(*OVERRIDES, override, experiments=played.experiments, **played.places)

@@ -11,13 +11,23 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from soundwright.audiocraft.installation import Installation
 from soundwright.core.errors import UsageError
 
 #: Settings that are counted with here, and what they may be.
-_NUMBERS: dict[str, tuple[type, ...]] = {"optim.epochs": (int,), "sample_rate": (int, float)}
+_NUMBERS: dict[str, tuple[type, ...]] = {
+    "optim.epochs": (int,),
+    "sample_rate": (int, float),
+    "evaluate.every": (int, NoneType),
+    "generate.every": (int, NoneType),
+    "dataset.segment_duration": (int, float, NoneType),
+    "dataset.min_segment_ratio": (int, float, NoneType),
+    "dataset.valid.num_samples": (int, NoneType),
+    "dataset.evaluate.num_samples": (int, NoneType),
+}
 
 #: What may not stand in a value of hydra's without quotes.
 _NOT_FOR_HYDRA = re.compile(r"[^A-Za-z0-9_./+@% -]")
@@ -77,7 +87,7 @@ def ask_dora(
     answer = installation.ask("signature.py", *overrides, stand_ins=stand_ins, experiments=experiments)
     for name, kinds in _NUMBERS.items():
         value = answer["settings"][name]
-        if isinstance(value, bool) or not isinstance(value, kinds):
+        if isinstance(value, bool) or not isinstance(value, kinds):  # a bool would pass for an int
             raise UsageError(f"{name}={value} is no number", remedy="give one that AudioCraft can count with")
     return Plan(answer["sig"], Path(answer["folder"]), answer["settings"])
 

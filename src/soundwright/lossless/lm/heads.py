@@ -9,6 +9,7 @@ Letters in shapes: B sequences, T positions, D features, O numbers per position,
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +22,7 @@ TAPS = PAST - 1
 COMPONENTS = 10
 
 
-class Head(nn.Module):
+class Head(nn.Module, ABC):
     """What all heads have in common: the number of values, and the width of their outputs."""
 
     def __init__(self, sample_bits: int) -> None:
@@ -29,13 +30,13 @@ class Head(nn.Module):
         self.sample_bits = sample_bits
         self.num_values = 1 << sample_bits
 
+    @abstractmethod
     def outputs(self, features: Tensor) -> Tensor:
         """Features `[..., D]` to the numbers `[..., O]` that the distribution is made of."""
-        raise NotImplementedError
 
+    @abstractmethod
     def nats(self, outputs: Tensor, samples: Tensor, past: Tensor) -> Tensor:
         """What each sample costs `[...]`: from outputs `[..., O]`, samples `[...]`, the P before each `[..., P]`."""
-        raise NotImplementedError
 
 
 class Softmax(Head):
