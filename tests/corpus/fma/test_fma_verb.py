@@ -31,7 +31,7 @@ def tracks_in(folder: Path) -> dict[str, bytes]:
 
 
 def wait_for_the_death_of_writers(folder: Path) -> None:
-    """A worker of a killed group may live on for a moment after its pipes are closed, and its file is its until then."""
+    """A worker of a killed group may live on for a moment after its pipes are closed; until then its file is kept."""
     for path in folder.glob(".soundwright-*.tmp*"):
         while atomic._alive(int(path.name.split("-")[2])):
             time.sleep(0.01)
