@@ -24,8 +24,9 @@ from soundwright.lossless.lm.chunks import read_chunks
 from soundwright.lossless.lm.data_paths import get_train_paths
 from soundwright.lossless.lm.settings import Settings
 from soundwright.lossless.lm.task import LanguageTask, Machine
-from soundwright.lossless.lm.train import train, train_audio_transformer
+from soundwright.lossless.lm.train import LOCK, train, train_audio_transformer
 from soundwright.lossless.lm.weights import load_model, read_weights
+from soundwright.runs.locks import lock
 from soundwright.training import loop
 from soundwright.training.ranks import Place
 
@@ -494,3 +495,14 @@ def test_both_spellings_are_taken(spelling: str, audio: Path, tmp_path: Path) ->
     ]
     assert run(words) == 0
     assert (tmp_path / "out/audio_model.npz").exists()
+
+
+def test_two_trainings_of_one_name_do_not_work_side_by_side(audio: Path, tmp_path: Path) -> None:
+    with (
+        lock(tmp_path / "audio_model_training" / LOCK),
+        pytest.raises(UsageError, match="another training with this name is working here"),
+    ):
+        train(audio_dir=audio, output_dir=tmp_path, overwrite=True, **SMALL)
+    assert not (tmp_path / "audio_model.npz").exists()
+    with lock(tmp_path / "audio_model_training" / LOCK):
+        assert train(audio_dir=audio, output_dir=tmp_path, model_name="other", **SMALL).done

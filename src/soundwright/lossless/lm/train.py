@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from soundwright.core.errors import UsageError, show_path
 from soundwright.core.extras import needs_extra
 from soundwright.lossless.lm import data_paths
+from soundwright.lossless.lm.entry import train_audio_transformer
 from soundwright.lossless.lm.fitting import fit_files, remember
 from soundwright.lossless.lm.log import LOG, training_log
 from soundwright.lossless.lm.settings import Channels, Head, Schedule, Settings
 from soundwright.runs import atomic
-from soundwright.runs.progress import console_progress
+from soundwright.runs.locks import lock
 from soundwright.runs.summary import INTERRUPTED
+
+__all__ = ["TrainedModel", "train", "train_audio_transformer"]  # the document calls both by this module's name
+
+LOCK = "lock"  # in the folder of the training's state
 
 
 @dataclass(frozen=True)
@@ -161,17 +162,25 @@ def train(
         raise UsageError(f"model_name must be a plain name, got {model_name!r}", remedy="folders go into --output_dir")
     data_paths.wav_files(audio_dir)
     weights, state = output_dir / f"{model_name}.npz", output_dir / f"{model_name}_training"
-    if overwrite:
-        if (state / "settings.json").exists():
-            shutil.rmtree(state)
-        weights.unlink(missing_ok=True)
-    elif weights.exists() and not (state / "settings.json").exists():
-        raise UsageError(
-            "is there, and no training that would resume",
-            path=weights,
-            remedy="use another --model_name, or --overwrite",
+    with ExitStack() as stack:
+        stack.enter_context(
+            lock(
+                state / LOCK,
+                held="another training with this name is working here",
+                remedy="wait for it, or use another --model_name",
+            )
         )
-    with training_log(output_dir / f"{model_name}_training.log"):
+        if overwrite:
+            if (state / "settings.json").exists():
+                _clear(state)
+            weights.unlink(missing_ok=True)
+        elif weights.exists() and not (state / "settings.json").exists():
+            raise UsageError(
+                "is there, and no training that would resume",
+                path=weights,
+                remedy="use another --model_name, or --overwrite",
+            )
+        stack.enter_context(training_log(output_dir / f"{model_name}_training.log"))
         for warning in settings.warnings():
             LOG.warning(warning)
         remember(state / "settings.json", settings.identity())
@@ -215,103 +224,13 @@ def train(
         return _result(weights, outcome.config)
 
 
-def train_audio_transformer(
-    audio_files: Sequence[str | Path],
-    use_16bit: bool = False,
-    blocking_size: int = 1024,
-    training_steps: int = 1000,
-    log_every: int = 100,
-    batch_size: int = 128,
-    sequence_length: int = 2048,
-    use_tqdm: bool = True,
-    wandb_project: str | None = None,
-    wandb_run_name: str | None = None,
-    wandb_config: Mapping[str, Any] | None = None,
-    *,
-    valid_files: Sequence[str | Path] = (),
-    learning_rate: float = 1e-4,
-    embedding_dim: int = 64,
-    num_layers: int = 4,
-    num_heads: int = 8,
-    widening_factor: int = 4,
-    seed: int = 42,
-    num_chunks: int = 488_281,
-    channels: Channels = "mono",
-    head: Head = "auto",
-    schedule: Schedule = "constant",
-    state_dir: str | Path | None = None,
-    device: str = "auto",
-) -> tuple[dict[str, NDArray[np.float32]], float]:
-    """Trains a transformer on files: the document's Python entry, whose arguments come first and keep their names.
-
-    Args:
-        audio_files: WAV files that are trained on.
-        use_16bit: 16-bit samples instead of 8-bit ones.
-        blocking_size: `stereo_blocking_n` of `train`.
-        training_steps: optimiser steps.
-        log_every: steps between numbers.
-        batch_size: chunks per step.
-        sequence_length: `chunk_size` of `train`: bytes of PCM in a chunk.
-        use_tqdm: show progress and numbers on stderr.
-        wandb_project: project of Weights & Biases, if any.
-        wandb_run_name: name of the run there.
-        wandb_config: facts that are recorded there beside the settings.
-        valid_files: held-out files; one that is trained on too is split in time.
-        learning_rate: of Adam.
-        embedding_dim: features of a position.
-        num_layers: of the transformer.
-        num_heads: of the transformer.
-        widening_factor: of the transformer.
-        seed: of initial weights and of the order of chunks.
-        num_chunks: the most chunks to train on.
-        channels: as in `train`.
-        head: as in `train`.
-        schedule: as in `train`.
-        state_dir: folder from which the same call resumes; by default there is none.
-        device: auto, cpu or cuda.
-
-    Returns:
-        The weights by name, and what they cost in bits per byte: on held-out samples where there are any, else on the
-        last batch.
-
-    Raises:
-        UsageError: arguments that do not go together.
-        KeyboardInterrupt: on Ctrl-C, after the state was saved.
-    """
-    settings = Settings(
-        use_16bit=use_16bit,
-        stereo_blocking_n=blocking_size,
-        chunk_size=sequence_length,
-        training_steps=training_steps,
-        batch_size=batch_size,
-        log_every=log_every,
-        learning_rate=learning_rate,
-        embedding_dim=embedding_dim,
-        num_layers=num_layers,
-        num_heads=num_heads,
-        widening_factor=widening_factor,
-        seed=seed,
-        num_chunks=num_chunks,
-        channels=channels,
-        head=head,
-        schedule=schedule,
-    )
-    settings.check()
-    with ExitStack() as stack:
-        state = Path(state_dir or stack.enter_context(tempfile.TemporaryDirectory()))
-        if use_tqdm:
-            stack.enter_context(console_progress())
-            stack.enter_context(training_log(None))
-        for warning in settings.warnings():
-            LOG.warning(warning)
-        remember(state / "settings.json", settings.identity())
-        wandb = None
-        if wandb_project is not None:
-            wandb = (wandb_project, wandb_run_name or settings.run_name(), dict(wandb_config or {}))
-        outcome = fit_files(settings, audio_files, valid_files, state, wandb=wandb, device=device)
-        if not outcome.done:
-            raise KeyboardInterrupt
-        return outcome.params, outcome.loss
+def _clear(state: Path) -> None:
+    """Removes what a training left, but for the lock that this one holds."""
+    for entry in state.iterdir():
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        elif entry.name != LOCK:
+            entry.unlink()
 
 
 def _finished(weights: Path, settings: Settings) -> TrainedModel | None:
