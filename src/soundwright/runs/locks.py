@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from soundwright.core.errors import UsageError
@@ -47,17 +47,19 @@ def lock(
         The descriptor of the lock file: a process that inherits it holds the lock as long as it lives.
 
     Raises:
-        UsageError: another process holds it and `wait` is false.
+        UsageError: another process holds it and `wait` is false, or its folder cannot be made or written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a") as file:
+    with ExitStack() as stack:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = stack.enter_context(open(path, "a"))
+        except OSError as error:
+            raise UsageError(
+                f"cannot be written: {error.strerror}", path=path.parent, remedy="choose another output folder"
+            ) from error
         try:
             kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
             fcntl.flock(file, kind if wait else kind | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise UsageError(
-                held,
-                path=path.parent,
-                remedy=remedy,
-            ) from error
+            raise UsageError(held, path=path.parent, remedy=remedy) from error
         yield file.fileno()

@@ -506,3 +506,9 @@ def test_two_trainings_of_one_name_do_not_work_side_by_side(audio: Path, tmp_pat
     assert not (tmp_path / "audio_model.npz").exists()
     with lock(tmp_path / "audio_model_training" / LOCK):
         assert train(audio_dir=audio, output_dir=tmp_path, model_name="other", **SMALL).done
+
+
+def test_an_output_folder_that_cannot_be_is_one_line(audio: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="cannot be written: Not a directory"):
+        train(audio_dir=audio, output_dir=tmp_path / "file" / "below", **SMALL)
