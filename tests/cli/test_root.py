@@ -66,7 +66,14 @@ def test_extensions_take_several_values(recordings: Path, tmp_path: Path, capsys
         (UsageError("no", remedy="yes"), 2, "error: no -> yes\n"),
         (BadInput("bad", path="x"), 1, "error: x: bad\n"),
         (OSError(errno.ENOSPC, "No space left on device", "out/a.wav"), 1, "error: out/a.wav: No space left on device"),
-        (KeyboardInterrupt(), 130, "stopped"),
+        (OSError(errno.EFBIG, "File too large", "out/a.wav"), 1, "error: out/a.wav: File too large"),
+        (
+            OSError(errno.EACCES, "Permission denied", "out/.soundwright-h-1-0.tmp.wav"),
+            1,
+            "error: out: Permission denied",
+        ),
+        (KeyboardInterrupt(), 130, "stopped; the same command goes on"),
+        (KeyboardInterrupt("stopped; nothing is written"), 130, "stopped; nothing is written\n"),
     ],
 )
 def test_errors_become_one_line(error: BaseException, code: int, told: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from conftest import StandIn
 from sound_files import music, noise, wav
+from stand_in_codec import StandIn
 
 from soundwright.cli import root
 from soundwright.core.errors import BadInput, UsageError
@@ -91,6 +91,47 @@ def test_a_second_run_leaves_the_file_alone(song: Path, stand_in: StandIn) -> No
     assert decompress(archive).already  # type: ignore[union-attr]
     assert song.stat() == song_before
     assert not one(song, overwrite=True).already
+
+
+def test_what_was_kept_as_it_is_is_tried_again(song: Path, stand_in: StandIn) -> None:
+    stand_in.wrong = True  # nothing comes back, so the file is stored
+    archive = one(song).archive
+    stored = archive.stat().st_size
+    assert stored > len(SONG)
+    stand_in.wrong = False
+    assert not one(song).already
+    assert archive.stat().st_size < stored
+    assert one(song).already
+
+
+def test_what_a_killed_run_left_is_cleared(song: Path) -> None:
+    begun = subprocess.run(
+        [sys.executable, "-c", _KILLED, str(song.with_suffix(".swz"))], capture_output=True, text=True
+    )
+    assert begun.returncode == -9
+    assert len(names(song.parent)) == 2
+    one(song)
+    assert names(song.parent) == ["song.swz", "song.wav"]
+
+
+_KILLED = """
+import os, sys
+from pathlib import Path
+from soundwright.runs.atomic import atomic_path
+with atomic_path(Path(sys.argv[1])) as temporary:
+    temporary.write_text("half")
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_no_pipe_and_no_dangling_link_is_taken_for_an_output(song: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match="a device or pipe stands there"):
+        compress(song, tmp_path / "pipe", overwrite=True)
+    assert (tmp_path / "pipe").is_fifo()
+    (tmp_path / "link").symlink_to(tmp_path / "nothing")
+    with pytest.raises(UsageError, match="a link to nothing"):
+        compress(song, tmp_path / "link/a.swz")
 
 
 def test_nothing_foreign_is_overwritten(song: Path, tmp_path: Path) -> None:
@@ -244,7 +285,7 @@ SLOW = """
 import os, sys, time
 sys.path.insert(0, sys.argv[1])
 import soundwright.lossless
-from conftest import StandIn
+from stand_in_codec import StandIn
 class Slow(StandIn):
     def encode_block(self, samples, bits):
         os.write(1, b"begun\\n")
@@ -268,6 +309,6 @@ def test_ctrl_c_leaves_nothing(song: Path, number: signal.Signals, workers: str)
         process.send_signal(number)
         _, told = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert "stopped" in told
+    assert "stopped; nothing of" in told
     assert "Traceback" not in told
     assert names(song.parent) == ["song.wav"]

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from conftest import StandIn
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sound_files import aiff, music, noise, packed, wav
+from stand_in_codec import StandIn
 
 from soundwright.core.errors import BadInput, UsageError
 from soundwright.formats.swz import MAX_OVERHEAD, Footer, Kind, Method

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from conftest import StandIn
 from sound_files import aiff, music, wav
+from stand_in_codec import StandIn
 
 from soundwright.cli import root
 from soundwright.core.errors import UsageError
@@ -184,7 +184,8 @@ def test_long_tables_are_cut_and_count_all() -> None:
 
 def test_a_kill_and_the_same_command_give_the_undisturbed_result(music_folder: Path, tmp_path: Path) -> None:
     program = (
-        "import os, sys; sys.path.insert(0, sys.argv[1]); import soundwright.lossless; from conftest import StandIn\n"
+        "import os, sys; sys.path.insert(0, sys.argv[1]); import soundwright.lossless\n"
+        "from stand_in_codec import StandIn\n"
         "class Deadly(StandIn):\n"
         "    def encode_block(self, samples, bits):\n"
         "        if bits == 24: os.kill(os.getpid(), 9)\n"

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import StandIn
 from sound_files import music, noise, wav
+from stand_in_codec import StandIn
 
 from soundwright.core.errors import BadInput
 from soundwright.formats.swz import END, START, Footer, Kind, Method, Sound, encode_footer, varint

@@ -108,6 +108,14 @@ class AudioReader:
             return map(_full_scale, self.stored_pieces())
         return self._read("float32")
 
+    def exact_pieces(self) -> Iterator[NDArray[np.float64]]:
+        """Yields the samples as float64 `[n, C]`, which holds integers of 32 bits exactly.
+
+        Raises:
+            BadInput: as `pieces`.
+        """
+        return self._read("float64")
+
     def stored_pieces(self) -> Iterator[NDArray[np.int16]]:
         """Yields the samples of a 16-bit file (`info.subtype` is `PCM_16`) as they are stored, int16 `[n, C]`.
 

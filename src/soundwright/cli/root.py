@@ -14,6 +14,7 @@ import soundwright
 from soundwright.cli import audiocraft, codec, corpus, dataset, lm, lossless, sidecar
 from soundwright.cli.group import PARAMETERS, tell_all
 from soundwright.core.errors import SoundwrightError, UsageError, show_path
+from soundwright.runs.atomic import TEMPORARY
 from soundwright.runs.progress import console_progress
 from soundwright.runs.summary import INTERRUPTED
 from soundwright.runs.workers import InternalError
@@ -21,7 +22,10 @@ from soundwright.runs.workers import InternalError
 #: Conventional exit code of a program whose reader left before it was done.
 PIPE_BROKEN = 141
 #: Faults of disks and permissions, for which a user needs no traceback.
-_OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM)
+_OF_THE_MACHINE = (
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM,
+    errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP,
+)  # fmt: skip
 
 app = App(
     name="soundwright",
@@ -76,8 +80,8 @@ def run(arguments: Sequence[str]) -> int:
         return _complain(error, 1)
     except SoundwrightError as error:
         return _complain(error, 1)
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on from here", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(stop.args[0] if stop.args else "stopped; the same command goes on from here", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output (head, less) has left: nothing more can be said to it.
@@ -87,12 +91,18 @@ def run(arguments: Sequence[str]) -> int:
     except OSError as error:
         if error.errno not in _OF_THE_MACHINE:
             raise
-        where = show_path(error.filename) if error.filename else "output folder"
+        where = show_path(_as_named(error.filename)) if error.filename else "output folder"
         print(
             f"error: {where}: {error.strerror} -> mend it; the same command goes on from here",
             file=sys.stderr,
         )
         return 1
+
+
+def _as_named(path: str | bytes) -> str:
+    """The folder of a temporary file, of which a user knows nothing; else the path itself."""
+    name = os.fsdecode(path)
+    return os.path.dirname(name) if os.path.basename(name).startswith(TEMPORARY) else name
 
 
 def show(result: Any) -> int:

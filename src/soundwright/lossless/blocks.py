@@ -20,6 +20,7 @@ from soundwright.formats.swz_read import damaged
 from soundwright.lossless.pcm import bytes_of, bytes_of_planes, planes_of, samples_of
 
 CASCADE, TRANSFORMER = 1, 2
+CODEC_NAMES = {CASCADE: "cascade", TRANSFORMER: "transformer"}
 #: What a codec may raise over data that is not its own, or over a defect of its own.
 _CODEC_FAILURES = (BadInput, ValueError, ArithmeticError, IndexError, AssertionError, zlib.error)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from soundwright.core.errors import BadInput, UsageError, show_path
+from soundwright.formats.swz import Kind
 from soundwright.formats.swz_read import read_footer
 from soundwright.lossless.blocks import Codec, codec_with
 from soundwright.lossless.compress_step import Compress, archive_name, remarks, verify_archives
@@ -25,6 +26,7 @@ from soundwright.lossless.container_paths import (
 from soundwright.lossless.container_read import check_archive, num_steps
 from soundwright.lossless.info import ArchiveInfo, archive_info
 from soundwright.lossless.pcm_source import Source, digest_of, open_source
+from soundwright.runs.atomic import remove_leftovers
 from soundwright.runs.discover import CHECK_EXTENSIONS, find_files
 from soundwright.runs.engine import run_step
 from soundwright.runs.options import RunOptions
@@ -174,13 +176,16 @@ def _compress_file(
     archive = output_for(input, output, archive_name(input.name))
     codec = codec_with(model)
     began = time.monotonic()
+    remove_leftovers(archive.parent, nested=False)
     already = archive.exists() and not overwrite
     warnings: tuple[str, ...] = ()
     if already:
         if not _is_archive_of(archive, source):
             raise refuse_overwriting(archive)
         _require_codec(archive, codec)
-    else:
+        # A file that was kept as it is does not say what was tried on it: another codec may do better.
+        already = source.found.layout is None or read_footer(archive).kind is not Kind.STORED
+    if not already:
         plan = plan_archive(source, lambda: codec)
         with block_progress("compress", input, plan.num_blocks(), threads) as tell:
             warnings = remarks(source, write_archive(plan, archive, threads=threads, tell=tell))

@@ -33,7 +33,11 @@ def output_for(input: Path, output: Path | None, default_name: str) -> Path:
         raise UsageError("input and output are the same file", path=output, remedy="choose another --output")
     if output.is_dir():
         raise UsageError("expected a file to write; a folder stands there", path=output, remedy="move it")
+    if output.exists() and not output.is_file():
+        raise UsageError("expected a file to write; a device or pipe stands there", path=output, remedy="move it")
     for folder in output.absolute().parents:
+        if folder.is_symlink() and not folder.exists():
+            raise UsageError("expected a folder for the output; it is a link to nothing", path=folder)
         if folder.exists():
             if not folder.is_dir():
                 raise UsageError("expected a folder for the output; it is a file", path=folder)
@@ -81,7 +85,10 @@ def threads_in_folder(options: RunOptions, num_files: int) -> int:
 
 @contextmanager
 def block_progress(step: str, path: Path, total: int, threads: int) -> Iterator[Tell]:
-    """Within the block, what is yielded tells that a block is done; after Ctrl-C it raises KeyboardInterrupt."""
+    """Within the block, what is yielded tells that a block is done; after Ctrl-C it raises KeyboardInterrupt.
+
+    One file is begun anew after that: what is done of it is not kept.
+    """
     began = time.monotonic()
     name = show_path(path)
     with catch_interrupts("stopping after the block in hand; Ctrl-C again stops at once") as interrupt:
@@ -89,7 +96,7 @@ def block_progress(step: str, path: Path, total: int, threads: int) -> Iterator[
 
         def tell() -> None:
             if interrupt.requested:
-                raise KeyboardInterrupt
+                raise KeyboardInterrupt(f"stopped; nothing of {name} is written")
             emit(ItemDone(name))
 
         yield tell

@@ -10,8 +10,8 @@ from pathlib import Path
 from soundwright.core.errors import UsageError, show_path
 from soundwright.formats.swz import Footer, Kind, Method
 from soundwright.formats.swz_read import read_footer
+from soundwright.lossless.blocks import CODEC_NAMES
 
-_CODECS = {0: "none", 1: "cascade", 2: "transformer"}
 _METHODS = {Method.RAW: "raw", Method.CODEC: "coded", Method.DEFLATE: "deflated", Method.PLANES: "deflated in planes"}
 
 
@@ -67,7 +67,7 @@ class ArchiveInfo:
             before, after = (8 * size / duration_s / 1000 for size in (self.footer.length, self.num_bytes))
             yield f"  rate       {after:.1f} kbit/s, from {before:.1f}"
         model = f", model sha256 {sound.model_digest.hex()}" if sound.model_digest else ""
-        name = _CODECS.get(sound.codec, f"number {sound.codec}")
+        name = CODEC_NAMES.get(sound.codec, f"number {sound.codec}" if sound.codec else "none")
         yield f"  codec      {name}" + (f", revision {sound.revision}{model}" if sound.codec else "")
 
     def _blocks(self) -> Iterator[str]:

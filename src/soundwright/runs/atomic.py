@@ -16,9 +16,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+#: How the names of temporary files begin.
+TEMPORARY = ".soundwright-"
 _counter = itertools.count()
 _HOST = re.sub(r"[^A-Za-z0-9]", "", socket.gethostname()) or "host"
-_LEFTOVER = re.compile(rf"\.soundwright-{_HOST}-(\d+)-\d+\.tmp(\..*)?")
+_LEFTOVER = re.compile(rf"{re.escape(TEMPORARY)}{_HOST}-(\d+)-\d+\.tmp(\..*)?")
 
 
 @contextmanager
@@ -29,7 +31,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     The temporary name keeps the suffix of `path`, since some writers choose the format by it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".soundwright-{_HOST}-{os.getpid()}-{next(_counter)}.tmp{path.suffix}"
+    temporary = path.parent / f"{TEMPORARY}{_HOST}-{os.getpid()}-{next(_counter)}.tmp{path.suffix}"
     try:
         yield temporary
         descriptor = os.open(temporary, os.O_RDWR)
@@ -64,10 +66,17 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
-def remove_leftovers(root: Path) -> int:
-    """Removes temporary files below `root` that dead processes of this host left; returns how many."""
+def remove_leftovers(root: Path, *, nested: bool = True) -> int:
+    """Removes temporary files in `root` that dead processes of this host left; returns how many.
+
+    Args:
+        root: the folder; it may be missing.
+        nested: in its subfolders too.
+    """
     removed = 0
-    for folder, _, names in os.walk(root):
+    for folder, folders, names in os.walk(root):
+        if not nested:
+            folders.clear()
         for name in names:
             match = _LEFTOVER.fullmatch(name)
             if match and not _alive(int(match[1])):

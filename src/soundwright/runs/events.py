@@ -88,7 +88,9 @@ def listening(listener: Listener) -> Iterator[None]:
         _listeners.reset(token)
 
 
-def emit(event: Event) -> None:
-    """Tells an event to all who listen."""
-    for listener in _listeners.get():
+def emit(event: Event) -> bool:
+    """Tells an event to all who listen; returns whether anyone does."""
+    listeners = _listeners.get()
+    for listener in listeners:
         listener(event)
+    return bool(listeners)

@@ -134,17 +134,17 @@ class WandbTracker:
 
 
 class Trackers:
-    """Several trackers as one; the first failure of each is told on stderr and ends that tracker only."""
+    """Several trackers as one; the first failure of each is told and ends that tracker only."""
 
     def __init__(self, trackers: list[Tracker]) -> None:
         self._trackers = list(trackers)
 
     def add(self, open_tracker: Callable[[], Tracker]) -> None:
-        """Opens one more tracker; one that cannot be opened is told on stderr and left out."""
+        """Opens one more tracker; one that cannot be opened is told and left out."""
         try:
             self._trackers.append(open_tracker())
         except Exception as error:  # as in `log`
-            print(f"tracking: goes on without one tracker: {error}", file=sys.stderr)
+            _tell(f"tracking: goes on without one tracker: {error}")
 
     def log(self, step: int, numbers: Mapping[str, float]) -> None:
         """Hands the numbers to every tracker that still works."""
@@ -154,7 +154,7 @@ class Trackers:
             except Exception as error:  # any failure of an observer: told, and the training goes on
                 self._trackers.remove(tracker)
                 name = type(tracker).__name__
-                print(f"tracking: {name} failed at step {step} and is left out from here: {error}", file=sys.stderr)
+                _tell(f"tracking: {name} failed at step {step} and is left out from here: {error}")
 
     def close(self) -> None:
         """Closes the trackers that still work."""
@@ -162,7 +162,13 @@ class Trackers:
             try:
                 tracker.close()
             except Exception as error:  # as in `log`
-                print(f"tracking: {type(tracker).__name__} failed at its end: {error}", file=sys.stderr)
+                _tell(f"tracking: {type(tracker).__name__} failed at its end: {error}")
+
+
+def _tell(text: str) -> None:
+    """Tells whoever follows the run, or else stderr."""
+    if not emit(Note(text)):
+        print(text, file=sys.stderr)
 
 
 def _step_of(line: str) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import math
 import zipfile
@@ -138,6 +140,11 @@ def test_weights_come_back_and_need_no_pickle(sample_bits: int, head: str, tmp_p
         ({"head": "evil"}, "no model that can be built"),
         ({"embedding_dim": "16"}, "no model that can be built"),
         ({"num_heads": 0}, "no model that can be built"),
+        ({"num_heads": -2}, "no model that can be built"),
+        ({"sequence_length": 2.5}, "no model that can be built"),
+        ({"sequence_length": 1 << 24}, "no model that can be built"),
+        ({"channels": "quad"}, "no model that can be built"),
+        ({"stereo_blocking_n": 0}, "no model that can be built"),
     ],
 )
 def test_weights_that_lie_about_themselves_are_refused(changes: dict[str, Any], told: str, tmp_path: Path) -> None:
@@ -167,3 +174,29 @@ def test_what_is_no_weights_file_is_refused(tmp_path: Path) -> None:
         file.writestr("config.npy", "junk")
     with pytest.raises(BadInput, match="no weights file"):
         load_model(path)
+    np.savez_compressed(path, config=np.zeros(1 << 20))  # what is packed may be larger than memory
+    with pytest.raises(BadInput, match="is compressed"):
+        load_model(path)
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": (10**11,)})
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("config.npy", header.getvalue() + bytes(64))
+    with pytest.raises(BadInput, match="declares float32"):
+        load_model(path)
+
+
+def test_damage_never_goes_further_than_one_line(tmp_path: Path) -> None:
+    model = small_model(8, "softmax")
+    save_model(tmp_path / "m.npz", model.config, parameters(model), {})
+    whole = (tmp_path / "m.npz").read_bytes()
+    rng = np.random.default_rng(0)
+    directory = whole.rindex(b"PK\x01\x02") - 800  # most of what can go wrong is decided here
+    for case in range(400):
+        data = bytearray(whole)
+        if case % 4 == 0:
+            del data[int(rng.integers(len(data))) :]
+        else:
+            data[int(rng.integers(directory if case % 2 else 0, len(data)))] ^= 1 << int(rng.integers(8))
+        (tmp_path / "m.npz").write_bytes(data)
+        with contextlib.suppress(BadInput):
+            load_model(tmp_path / "m.npz")

@@ -53,7 +53,8 @@ class Chunks:
         lengths: samples of each chunk `[chunks]`; the last of a file may be shorter than the others.
         chunk_samples: T, samples of a whole chunk.
         facts: what was read: `files` (path and format of each), `left_out` (path and reason),
-            `clipped` (samples beyond full scale), `possible` (chunks there would be without `num_chunks`).
+            `clipped` (samples beyond full scale), `possible` (chunks there would be without `num_chunks`), `digest`
+            (SHA-256 of the samples and of where streams begin).
     """
 
     samples: Samples
@@ -92,11 +93,8 @@ def read_chunks(sources: Sequence[Source], settings: Settings, num_chunks: int, 
     Returns:
         The chunks; none where `sources` is empty or nothing could be read (`facts` says why).
     """
-    form = [settings.sample_bits, settings.channels, settings.stereo_blocking_n, settings.sequence_length, num_chunks]
-    stats = [(s.path, s.start, s.stop, s.path.stat().st_size, s.path.stat().st_mtime_ns) for s in sources]
-    digest = hashlib.sha256(repr((form, [(str(s[0]), *s[1:]) for s in stats])).encode()).hexdigest()[:16]
-    data, index = cache / f"{digest}.samples", cache / f"{digest}.json"
-    if not index.exists():
+    data, index = _in_cache(sources, settings, num_chunks, cache)
+    if not (index.exists() and data.exists()):
         with atomic.atomic_path(data) as temporary, temporary.open("wb") as file:
             facts = _read_all(sources, settings, num_chunks, file)
         # The index comes second: where it stands, the samples are whole.
@@ -106,6 +104,28 @@ def read_chunks(sources: Sequence[Source], settings: Settings, num_chunks: int, 
     samples = np.memmap(data, kind, "r") if data.stat().st_size else np.zeros(0, kind)
     starts, lengths = _cut(facts.pop("lengths"), settings.sequence_length)
     return Chunks(samples, starts[:num_chunks], lengths[:num_chunks], settings.sequence_length, facts)
+
+
+def content_digest(sources: Sequence[Source], settings: Settings, num_chunks: int, cache: Path) -> str:
+    """`facts["digest"]` of the chunks that `read_chunks` would give, without reading what did not change since."""
+    index = _in_cache(sources, settings, num_chunks, cache)[1]
+    if not index.exists():
+        read_chunks(sources, settings, num_chunks, cache)
+    return str(json.loads(index.read_text())["digest"])
+
+
+def drop_samples(cache: Path) -> None:
+    """Removes the samples, which may be a gigabyte; what they were is kept."""
+    for path in cache.glob("*.samples"):
+        path.unlink()
+
+
+def _in_cache(sources: Sequence[Source], settings: Settings, num_chunks: int, cache: Path) -> tuple[Path, Path]:
+    """Where the samples and their index are."""
+    form = [settings.sample_bits, settings.channels, settings.stereo_blocking_n, settings.sequence_length, num_chunks]
+    stats = [(s.path, s.start, s.stop, s.path.stat().st_size, s.path.stat().st_mtime_ns) for s in sources]
+    digest = hashlib.sha256(repr((form, [(str(s[0]), *s[1:]) for s in stats])).encode()).hexdigest()[:16]
+    return cache / f"{digest}.samples", cache / f"{digest}.json"
 
 
 def check_channels(paths: Sequence[Path], settings: Settings) -> None:
@@ -158,8 +178,8 @@ def _pieces(source: Source, settings: Settings) -> Iterator[tuple[Samples, int]]
     with open_audio(source.path) as reader:
         begin, end = _span(source, reader.info.num_samples, settings.stereo_blocking_n)
         at = 0
-        for piece in reader.pieces():
-            wanted = piece[max(0, begin - at) : max(0, end - at)].astype(np.float64)  # exact to 24 bits
+        for piece in reader.exact_pieces():
+            wanted = piece[max(0, begin - at) : max(0, end - at)]
             at += len(piece)
             if not len(wanted):
                 continue
@@ -188,10 +208,12 @@ def _span(source: Source, num_samples: int, block: int) -> tuple[int, int]:
 
 def _read_all(sources: Sequence[Source], settings: Settings, num_chunks: int, file: Any) -> dict[str, Any]:
     lengths: list[int] = []
+    content = hashlib.sha256()
     facts: dict[str, Any] = {"files": [], "left_out": [], "clipped": 0, "possible": 0}
     room = num_chunks
     for source in sources:
         length, clipped, most, began = 0, 0, room * settings.sequence_length, file.tell()
+        digest = hashlib.sha256()
         try:
             info = probe(source.path)
             begin, end = _span(source, info.num_samples, settings.stereo_blocking_n)
@@ -200,6 +222,7 @@ def _read_all(sources: Sequence[Source], settings: Settings, num_chunks: int, fi
                 for samples, beyond in stream(source, settings):
                     kept = samples[: most - length]
                     file.write(kept.tobytes())
+                    digest.update(kept.tobytes())
                     length, clipped = length + len(kept), clipped + beyond
                     if length >= most:
                         break
@@ -214,7 +237,8 @@ def _read_all(sources: Sequence[Source], settings: Settings, num_chunks: int, fi
             facts["clipped"] += clipped
             lengths.append(length)
             room -= -(-length // settings.sequence_length)
-    return facts | {"lengths": lengths}
+            content.update(digest.digest())
+    return facts | {"lengths": lengths, "digest": content.hexdigest()}
 
 
 def _cut(stream_lengths: list[int], chunk_samples: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

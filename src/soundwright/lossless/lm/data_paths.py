@@ -98,6 +98,24 @@ def detect_audio_format(audio_dir: str | Path) -> dict[str, Any]:
     }
 
 
+def check_some_readable(audio_dir: str | Path) -> None:
+    """Looks for one WAV file that can be read, by its header.
+
+    Raises:
+        UsageError: as `wav_files`.
+        BadInput: there is none.
+    """
+    problem: BadInput | None = None
+    for path in wav_files(audio_dir):
+        try:
+            probe(path)
+            return
+        except BadInput as error:
+            problem = problem or error
+    if problem is not None:
+        raise problem
+
+
 def get_audio_files_with_format(audio_dir: str | Path) -> tuple[list[str], str]:
     """All WAV files that can be read, stereo ones first, and `mono`: files of several channels are mixed.
 

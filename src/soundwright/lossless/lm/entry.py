@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from soundwright.lossless.lm.fitting import fit_files, remember
+from soundwright.lossless.lm.fitting import fit_files, only_training, remember
 from soundwright.lossless.lm.log import LOG, training_log
 from soundwright.lossless.lm.settings import Channels, Head, Schedule, Settings
 from soundwright.runs.progress import console_progress
@@ -101,6 +101,7 @@ def train_audio_transformer(
     settings.check()
     with ExitStack() as stack:
         state = Path(state_dir or stack.enter_context(tempfile.TemporaryDirectory()))
+        stack.enter_context(only_training(state))
         if use_tqdm:
             stack.enter_context(console_progress())
             stack.enter_context(training_log(None))
@@ -110,7 +111,7 @@ def train_audio_transformer(
         wandb = None
         if wandb_project is not None:
             wandb = (wandb_project, wandb_run_name or settings.run_name(), dict(wandb_config or {}))
-        outcome = fit_files(settings, audio_files, valid_files, state, wandb=wandb, device=device)
+        outcome = fit_files(settings, audio_files, valid_files, state, wandb=wandb, device=device, tensorboard=False)
         if not outcome.done:
             raise KeyboardInterrupt
         return outcome.params, outcome.loss

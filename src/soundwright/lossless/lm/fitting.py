@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
+import shutil
 import time
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,16 +20,31 @@ from numpy.typing import NDArray
 from soundwright.core.device import resolve_device
 from soundwright.core.errors import BadInput, UsageError, show_path
 from soundwright.core.extras import needs_extra
-from soundwright.lossless.lm.chunks import DEPTHS, Chunks, Source, check_channels, read_chunks
+from soundwright.lossless.lm.chunks import (
+    DEPTHS,
+    Chunks,
+    Source,
+    check_channels,
+    content_digest,
+    drop_samples,
+    read_chunks,
+)
 from soundwright.lossless.lm.control import fixed_predictor_bits
 from soundwright.lossless.lm.log import LOG, LogTracker
 from soundwright.lossless.lm.settings import Settings
 from soundwright.runs import atomic
 from soundwright.runs.events import Ended, Started, emit
+from soundwright.runs.locks import lock
 
 if TYPE_CHECKING:
     from soundwright.lossless.lm.task import Machine
 
+LOCK = "lock"
+#: The weights of a training that has come to its end.
+FINAL = "final.npz"
+_LEFT_BY_A_TRAINING = (
+    FINAL, "best.npz", "step-*.ckpt", "audio.json", "metrics.jsonl", "wandb_id", "cache", "tensorboard", "wandb",
+)  # fmt: skip
 #: Of a single file the end is held out: it trains up to this fraction of its time.
 _TRAINED_PART = 0.9
 _CHECKPOINT_EVERY_S = 60.0
@@ -43,6 +59,31 @@ class Outcome:
     loss: float
     steps: int
     done: bool
+
+
+@contextmanager
+def only_training(state: Path) -> Iterator[None]:
+    """Within the block no other process trains with this state.
+
+    Raises:
+        UsageError: one does already.
+    """
+    with lock(
+        state / LOCK,
+        held="another training with this name is working here",
+        remedy="wait for it, or use another --model_name",
+    ):
+        yield
+
+
+def clear(state: Path) -> None:
+    """Removes what a training left, but for the lock."""
+    for name in (*_LEFT_BY_A_TRAINING, "settings.json"):  # the settings last: a state without them is no training's
+        for entry in state.glob(name):
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
 
 
 def remember(path: Path, facts: dict[str, Any]) -> None:
@@ -60,9 +101,9 @@ def remember(path: Path, facts: dict[str, Any]) -> None:
     elif changed:
         told = ", ".join(f"{k} was {before.get(k)} and is {facts.get(k)}" for k in changed)
         raise UsageError(
-            f"holds a training with other settings: {told}",
+            f"holds a training of something else: {told}",
             path=path.parent,
-            remedy="use the old settings, another --output_dir or --model_name, or --overwrite",
+            remedy="use what it began with, another --output_dir or --model_name, or --overwrite",
         )
 
 
@@ -76,9 +117,9 @@ def fit_files(
     device: str,
     precision: str = "auto",
     torch_compile: bool = False,
-    tensorboard: bool = False,
+    tensorboard: bool = True,
 ) -> Outcome:
-    """Reads, trains, validates; leaves `final.npz` in `state` when the last step is done."""
+    """Reads, trains, validates; leaves `FINAL` in `state` when the last step is done."""
     with needs_extra("torch", "training an audio transformer"):
         from soundwright.lossless.lm.task import LanguageTask
         from soundwright.lossless.lm.weights import read_weights
@@ -86,8 +127,8 @@ def fit_files(
         from soundwright.training.loop import LoopSettings, fit
         from soundwright.training.tracking import JsonlTracker, TensorBoardTracker, Trackers, WandbTracker
 
-    machine = _machine(device, precision, torch_compile)
-    training, held_out = _read(settings, train_files, valid_files, state)
+    machine = machine_for(device, precision, torch_compile)
+    training, held_out = read_recordings(settings, train_files, valid_files, state)
     control = fixed_predictor_bits(held_out.spread(64)) if len(held_out) else None
     task = LanguageTask(settings, training, held_out, state / "best.npz", machine)
     resumed = latest_checkpoint(state)
@@ -142,15 +183,22 @@ def fit_files(
         task.restore_best()
         facts["held_out_bits_per_sample"] = task.best_bits
         loss = task.best_bits * 8 / settings.sample_bits
-    task.save(state / "final.npz", facts)
-    kept_config, params = read_weights(state / "final.npz")
+    task.save(state / FINAL, facts)
+    drop_samples(state / "cache")
+    kept_config, params = read_weights(state / FINAL)
     return Outcome(params, kept_config, loss, steps, True)
 
 
-def _machine(device: str, precision: str, torch_compile: bool) -> Machine:
-    import torch
+def machine_for(device: str, precision: str, torch_compile: bool) -> Machine:
+    """The machine that these options ask for.
 
-    from soundwright.lossless.lm.task import Machine
+    Raises:
+        UsageError: it is not there, or an option is unknown.
+    """
+    with needs_extra("torch", "training an audio transformer"):
+        import torch
+
+        from soundwright.lossless.lm.task import Machine
 
     name = resolve_device(device)
     if precision not in ("auto", "float32", "bfloat16"):
@@ -161,27 +209,30 @@ def _machine(device: str, precision: str, torch_compile: bool) -> Machine:
     return Machine(name, bfloat16, torch_compile)
 
 
-def _read(
+def read_recordings(
     settings: Settings, train_files: Sequence[str | Path], valid_files: Sequence[str | Path], state: Path
 ) -> tuple[Chunks, Chunks]:
-    """The chunks of both sides, and what is to be said about them."""
-    train_paths, valid_paths = [Path(path) for path in train_files], [Path(path) for path in valid_files]
-    if not train_paths:
+    """The chunks of both sides; tells what is to be said about them.
+
+    Raises:
+        UsageError: they are not those that the training in `state` began with, or cannot be laid out as asked.
+        BadInput: there is nothing to train on.
+    """
+    if not train_files:
         raise UsageError("there are no files to train on", remedy="give at least one")
-    check_channels([*train_paths, *valid_paths], settings)
-    both = set(train_paths) & set(valid_paths)
-    sources = [Source(path, 0.0, _TRAINED_PART if path in both else 1.0) for path in train_paths]
-    others = [Source(path, _TRAINED_PART if path in both else 0.0, 1.0) for path in valid_paths]
-    for path in sorted(both):
-        LOG.info("%s is split in time: its last tenth is held out", show_path(path))
+    sources, others = _sides(train_files, valid_files)
+    check_channels([source.path for source in (*sources, *others)], settings)
+    for source in others:
+        if source.start:
+            LOG.info("%s is split in time: its last tenth is held out", show_path(source.path))
     training = read_chunks(sources, settings, settings.num_chunks, state / "cache")
     held_out = read_chunks(others, settings, settings.num_chunks, state / "cache")
     _tell([training, held_out], settings)
     if not len(training):
         reasons = training.facts["left_out"]
         raise BadInput(
-            f"none of the {len(train_paths)} files to train on can be used" + (f": {reasons[0][1]}" if reasons else ""),
-            path=train_paths[0].parent,
+            f"none of the {len(sources)} files to train on can be used" + (f": {reasons[0][1]}" if reasons else ""),
+            path=sources[0].path.parent,
             remedy="give WAV files that are whole and not empty",
         )
     if not len(held_out):
@@ -190,11 +241,39 @@ def _read(
         "Training on %d of %d chunks of %d bytes (%d samples); %d chunks are held out",
         len(training), training.facts["possible"], settings.chunk_size, settings.sequence_length, len(held_out),
     )  # fmt: skip
-    # Paths may change (a folder is moved); which files in which order, and how long each is, may not.
-    content = [[Path(path).name for path, _ in training.facts["files"]], training.lengths.tolist()]
-    audio = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
-    remember(state / "audio.json", {"recordings": audio})
+    _remember_recordings(state, training.facts["digest"], held_out.facts["digest"])
     return training, held_out
+
+
+def check_recordings(
+    settings: Settings, train_files: Sequence[str | Path], valid_files: Sequence[str | Path], state: Path
+) -> None:
+    """Looks whether these are the recordings that the training in `state` was made from; reads only what changed.
+
+    Raises:
+        UsageError: they are others.
+    """
+    digests = [
+        content_digest(side, settings, settings.num_chunks, state / "cache")
+        for side in _sides(train_files, valid_files)
+    ]
+    _remember_recordings(state, *digests)
+    drop_samples(state / "cache")
+
+
+def _remember_recordings(state: Path, training: str, held_out: str) -> None:
+    # Names may change (a folder is moved); what is trained on, in which order, and what it is judged by, may not.
+    remember(state / "audio.json", {"recordings": training[:16], "held-out recordings": held_out[:16]})
+
+
+def _sides(train_files: Sequence[str | Path], valid_files: Sequence[str | Path]) -> tuple[list[Source], list[Source]]:
+    """What is trained on and what is held out; a file on both sides is split in time."""
+    train_paths, valid_paths = [Path(path) for path in train_files], [Path(path) for path in valid_files]
+    both = set(train_paths) & set(valid_paths)
+    return (
+        [Source(path, 0.0, _TRAINED_PART if path in both else 1.0) for path in train_paths],
+        [Source(path, _TRAINED_PART if path in both else 0.0, 1.0) for path in valid_paths],
+    )
 
 
 def _tell(sides: list[Chunks], settings: Settings) -> None:

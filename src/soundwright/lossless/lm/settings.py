@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from soundwright.core.errors import UsageError
 
@@ -100,22 +100,16 @@ class Settings:
             )
         if self.head == "bytes" and not self.use_16bit:
             raise UsageError("the head bytes is for 16-bit audio", remedy="add --use_16bit, or use --head softmax")
-        for name, known in (
-            ("head", ("auto", "softmax", "bytes", "logistics")),
-            ("channels", ("mono", "stereo")),
-            ("schedule", ("constant", "cosine")),
-        ):
+        for name, choices in (("head", Head), ("channels", Channels), ("schedule", Schedule)):
+            known = get_args(choices)
             if getattr(self, name) not in known:
                 raise UsageError(f"unknown {name} {getattr(self, name)!r}", remedy=f"use {', '.join(known)}")
 
     def warnings(self) -> list[str]:
-        """What will work but is hardly meant: chunks that hold less than one pair of left and right blocks.
-
-        Mixed to mono there are no blocks: then only a block size that someone chose is worth a word.
-        """
+        """What will work but is hardly meant: chunks that hold less than one pair of left and right blocks."""
         pair = 2 * self.stereo_blocking_n * self.sample_bits // 8
         mono = self.channels == "mono"
-        if pair <= self.chunk_size or (mono and self.stereo_blocking_n == Settings.stereo_blocking_n):
+        if pair <= self.chunk_size:
             return []
         return [
             f"Blocking size {self.stereo_blocking_n} is too large for chunk size {self.chunk_size}. Chunks will not "

@@ -73,7 +73,6 @@ class LanguageTask(Task):
         self.micro_batch = micro_batch or min(settings.batch_size, _fitting(self.config, machine))
         self.accumulate = math.ceil(settings.batch_size / self.micro_batch)
         self.best_bits = read_weights(best)[0]["held_out_bits_per_sample"] if best.exists() else math.inf
-        self._last_bits: dict[str, float] = {}
         self.step = 0
         self._orders: dict[int, NDArray[np.int64]] = {}
 
@@ -119,15 +118,17 @@ class LanguageTask(Task):
         samples, lengths, weight = batch
         nats, count = self._cost(samples, lengths)
         loss = nats / count * weight
-        self._last_bits = self._bits(float(loss.detach()))
-        return loss, self._last_bits
+        return loss, self._bits(float(loss.detach()))
 
     def last_bits_per_byte(self) -> float:
-        """What the last micro-batch cost."""
-        if not self._last_bits:  # the run was stopped after its last step
-            with torch.no_grad():
-                self.loss(self.batch(self.settings.training_steps - 1, self.accumulate - 1, Place()), 1.0)
-        return self._last_bits["bits_per_byte"]
+        """What the last batch costs with the weights as they are, whatever the micro-batches."""
+        self.model.eval()
+        total = 0.0
+        with torch.no_grad():
+            for micro_step in range(self.accumulate):
+                batch = self.batch(self.settings.training_steps - 1, micro_step, Place())
+                total += self.loss(batch, 1.0)[1]["bits_per_byte"]
+        return total / self.accumulate
 
     def validate(self) -> dict[str, float]:
         """Bits on held-out chunks; the weights are kept if they are the best so far."""

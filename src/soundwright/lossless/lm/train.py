@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,16 +12,21 @@ from soundwright.core.errors import UsageError, show_path
 from soundwright.core.extras import needs_extra
 from soundwright.lossless.lm import data_paths
 from soundwright.lossless.lm.entry import train_audio_transformer
-from soundwright.lossless.lm.fitting import fit_files, remember
+from soundwright.lossless.lm.fitting import (
+    FINAL,
+    check_recordings,
+    clear,
+    fit_files,
+    machine_for,
+    only_training,
+    remember,
+)
 from soundwright.lossless.lm.log import LOG, training_log
 from soundwright.lossless.lm.settings import Channels, Head, Schedule, Settings
 from soundwright.runs import atomic
-from soundwright.runs.locks import lock
 from soundwright.runs.summary import INTERRUPTED
 
 __all__ = ["TrainedModel", "train", "train_audio_transformer"]  # the document calls both by this module's name
-
-LOCK = "lock"  # in the folder of the training's state
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ def train(
     device: str = "auto",
     precision: Literal["auto", "float32", "bfloat16"] = "auto",
     torch_compile: bool = False,
-    tensorboard: bool = False,
+    no_tensorboard: bool = False,
     overwrite: bool = False,
 ) -> TrainedModel:
     """Trains a transformer to predict the samples of WAV files, and writes its weights as `MODEL_NAME.npz`.
@@ -129,7 +133,7 @@ def train(
         device: auto, cpu or cuda.
         precision: bfloat16 computes all but the head in it; auto takes it on a GPU that has it.
         torch_compile: Compile the model first; worth its minute on a GPU at most.
-        tensorboard: Also write numbers for TensorBoard.
+        no_tensorboard: Write no numbers for TensorBoard; otherwise they go to `MODEL_NAME_training/tensorboard`.
         overwrite: Begin again, and replace what a training with this name left.
 
     Returns:
@@ -158,22 +162,16 @@ def train(
         schedule=schedule,
     )
     settings.check()
-    if not model_name or Path(model_name).name != model_name:
+    if model_name in ("", ".", "..") or Path(model_name).name != model_name:
         raise UsageError(f"model_name must be a plain name, got {model_name!r}", remedy="folders go into --output_dir")
     data_paths.wav_files(audio_dir)
     weights, state = output_dir / f"{model_name}.npz", output_dir / f"{model_name}_training"
     with ExitStack() as stack:
-        stack.enter_context(
-            lock(
-                state / LOCK,
-                held="another training with this name is working here",
-                remedy="wait for it, or use another --model_name",
-            )
-        )
+        stack.enter_context(only_training(state))
         if overwrite:
-            if (state / "settings.json").exists():
-                _clear(state)
-            weights.unlink(missing_ok=True)
+            machine_for(device, precision, torch_compile)  # what was trained goes only for what can be
+            data_paths.check_some_readable(audio_dir)
+            clear(state)
         elif weights.exists() and not (state / "settings.json").exists():
             raise UsageError(
                 "is there, and no training that would resume",
@@ -184,12 +182,13 @@ def train(
         for warning in settings.warnings():
             LOG.warning(warning)
         remember(state / "settings.json", settings.identity())
-        if weights.exists() and (finished := _finished(weights, settings)):
-            return finished
+        train_files, valid_files = data_paths.get_train_paths(audio_dir), data_paths.get_valid_paths(audio_dir)
+        if weights.exists() and (state / FINAL).exists():
+            check_recordings(settings, train_files, valid_files, state)
+            return _finished(weights, state / FINAL)
         LOG.info("Starting audio transformer training")
         LOG.info("Configuration: %s", {"audio_dir": str(audio_dir), **settings.identity()})
         data_paths.detect_audio_format(audio_dir)  # warns of what cannot be read
-        train_files, valid_files = data_paths.get_train_paths(audio_dir), data_paths.get_valid_paths(audio_dir)
         LOG.info("Audio processing format: %s", channels)
         LOG.info("Found %d training files and %d validation files", len(train_files), len(valid_files))
         if channels == "mono":
@@ -212,37 +211,35 @@ def train(
             device=device,
             precision=precision,
             torch_compile=torch_compile,
-            tensorboard=tensorboard,
+            tensorboard=not no_tensorboard,
         )
         if not outcome.done:
             LOG.info("Training interrupted after step %d", outcome.steps)
             return TrainedModel(weights, outcome.steps, False)
-        atomic.write_bytes(weights, (state / "final.npz").read_bytes())
+        atomic.write_bytes(weights, (state / FINAL).read_bytes())
         LOG.info("Training completed successfully!")
         LOG.info("Final loss: %.4f bits per byte", outcome.loss)
         LOG.info("Model saved to: %s", show_path(weights))
         return _result(weights, outcome.config)
 
 
-def _clear(state: Path) -> None:
-    """Removes what a training left, but for the lock that this one holds."""
-    for entry in state.iterdir():
-        if entry.is_dir():
-            shutil.rmtree(entry)
-        elif entry.name != LOCK:
-            entry.unlink()
+def _finished(weights: Path, final: Path) -> TrainedModel:
+    """The result of a training that came to its end before.
 
-
-def _finished(weights: Path, settings: Settings) -> TrainedModel | None:
-    """The result of a training that has come to its end, if this one has."""
+    Raises:
+        UsageError: the weights file is not what it wrote.
+    """
+    if weights.read_bytes() != final.read_bytes():
+        raise UsageError(
+            f"is not what the training wrote, which is {show_path(final)}",
+            path=weights,
+            remedy="move it, and the same command writes it again; or use --overwrite to train again",
+        )
     with needs_extra("torch", "training an audio transformer"):
         from soundwright.lossless.lm.weights import read_weights
 
-    config = read_weights(weights)[0]
-    if config.get("training") != settings.identity() or config.get("steps_done") != settings.training_steps:
-        return None
     LOG.info("This training is done already: %s", show_path(weights))
-    return _result(weights, config, before=True)
+    return _result(weights, read_weights(final)[0], before=True)
 
 
 def _result(weights: Path, config: dict[str, Any], *, before: bool = False) -> TrainedModel:
