@@ -31,6 +31,7 @@ CASES = {
     "preset0_swap1_16bit": (2, 1500, 16, 2),
     "preset1_swap0_24bit": (3, 900, 24, 3),
     "preset1_swap0_8bit": (1, 900, 8, 4),
+    "preset2_swap0_16bit": (1, 1500, 16, 5),
 }
 
 

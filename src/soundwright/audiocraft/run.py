@@ -229,7 +229,7 @@ def _kill(process: subprocess.Popen[Any]) -> None:
 class _Follower:
     """Tells what is added to a log from now on."""
 
-    def __init__(self, path: Path, tell: Callable[[LogLine], None] = emit) -> None:
+    def __init__(self, path: Path, tell: Callable[[LogLine], object] = emit) -> None:
         self._path, self._tell = path, tell
         before = path.read_bytes() if path.exists() else b""
         self._beginning, self._position, self._rest = before[:_BEGINNING], len(before), b""

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from soundwright.core.extras import needs_extra
 from soundwright.lossless.cascade import Cascade, Settings, predict, update
-from soundwright.lossless.mixture import Density, Tables, code_sample
+from soundwright.lossless.cascade_deep import Deep, DeepSettings, predict_deep, update_deep
+from soundwright.lossless.mixture import Density, Tables, code_sample, code_sample_deep
 from soundwright.lossless.range_coder import LIMIT, POSITION
 
 with needs_extra("lossless", "compressing without loss"):
@@ -60,14 +61,44 @@ def _compiled(digest: int) -> Callable[..., Any]:
     return code_channels
 
 
+def _compiled_deep(digest: int) -> Callable[..., Any]:
+    """The kernel for one channel and the deep cascade; else like the other."""
+
+    @njit(cache=True, error_model="numpy", nogil=True)
+    def code_channel(
+        samples: NDArray[np.int64],
+        limits: NDArray[np.int64],
+        settings: DeepSettings,
+        cascade: Deep,
+        density: Density,
+        lookup: Tables,
+        coder: NDArray[np.int64],
+        data: NDArray[np.uint8],
+    ) -> bool:
+        if digest < 0:
+            return False
+        low, high = limits[0, 0], limits[0, 1]
+        for t in range(samples.shape[1]):
+            predict_deep(settings, cascade, t)
+            value = code_sample_deep(coder, data, samples[0, t], 0, 1, cascade.centres[0], low, high, density, lookup)
+            samples[0, t] = value
+            update_deep(settings, cascade, t, value)
+            if coder[POSITION] > coder[LIMIT] + _PAST_THE_END:
+                return False
+        return True
+
+    return code_channel
+
+
 _code_channels = _compiled(_digest_of_the_sources())
+_code_channel = _compiled_deep(_digest_of_the_sources())
 
 
 def code_channels(
     samples: NDArray[np.int64],
     limits: NDArray[np.int64],
-    settings: Settings,
-    cascade: Cascade,
+    settings: Settings | DeepSettings,
+    cascade: Cascade | Deep,
     density: Density,
     lookup: Tables,
     coder: NDArray[np.int64],
@@ -78,7 +109,7 @@ def code_channels(
     Args:
         samples: read when encoding, written in any case.
         limits: smallest and largest value of each channel `[P, 2]`.
-        settings: of the cascade.
+        settings: of the cascade; a deep one takes one channel.
         cascade: fresh state.
         density: fresh state.
         lookup: tables.
@@ -88,4 +119,5 @@ def code_channels(
     Returns:
         False when the buffer is full (encoding) or used up (decoding); the rest was not touched.
     """
-    return bool(_code_channels(samples, limits, settings, cascade, density, lookup, coder, data))
+    kernel = _code_channel if isinstance(settings, DeepSettings) else _code_channels
+    return bool(kernel(samples, limits, settings, cascade, density, lookup, coder, data))

@@ -3,7 +3,7 @@
 A block is empty when it has no samples. Else its first byte says what follows:
 
     0           the samples as they are: channel by channel, little-endian, bits / 8 bytes each
-    1 + p + 8s  coded with preset p; s = 1: the channels of each pair change places
+    1 + p + 8s  coded with preset p; s = 1: the channels of each pair change places. Deep presets take one channel.
 
 Coded blocks go on with a description of each channel, in variable-length integers (7 bits each, least significant
 first): `9 * shift + copy`, where shift counts the low bits that are zero in every sample and copy is 1 + the number of
@@ -20,9 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundwright.core.errors import BadInput
-from soundwright.lossless.cascade import Settings, new_cascade
+from soundwright.lossless.cascade import new_cascade
 from soundwright.lossless.cascade_block import code_channels
-from soundwright.lossless.mixture import new_density, new_tables
+from soundwright.lossless.cascade_deep import DeepSettings, new_deep
+from soundwright.lossless.cascade_presets import PRESETS
+from soundwright.lossless.mixture import DEEP_EXPERTS, new_density, new_tables
 from soundwright.lossless.range_coder import LIMIT, POSITION, decoder, encoder, finish
 
 REVISION = 1
@@ -33,44 +35,6 @@ BLOCK_SAMPLES = 1 << 20
 _WIDTHS = (8, 16, 24, 32)
 _RAW = 0
 _LEAST_TRIAL, _LONGEST_TRIAL = 1 << 13, 1 << 16  # samples
-
-
-def _settings(
-    *,
-    own: tuple[int, ...],
-    other: tuple[int, ...],
-    decay: tuple[float, ...],
-    interval: tuple[int, ...],
-    rate: float,
-    taps: tuple[int, ...],
-    steps: tuple[float, ...],
-) -> Settings:
-    return Settings(
-        np.array(own), np.array(other), np.array(decay), np.array(interval), rate, np.array(taps), np.array(steps)
-    )
-
-
-# Tuned on one half of the files of benchmarks/lossless_corpus.py. The encoder tries them on a part of the block.
-PRESETS = (
-    _settings(  # music
-        own=(32, 16),
-        other=(32, 16),
-        decay=(0.9998, 0.9985),
-        interval=(64, 32),
-        rate=0.002,
-        taps=(1024, 1024, 256, 32, 32),
-        steps=(0.005, 0.2, 0.1, 0.03, 0.015),
-    ),
-    _settings(  # speech: shorter memories
-        own=(32, 32, 32, 16),
-        other=(16, 16, 16, 16),
-        decay=(0.9998, 0.999, 0.996, 0.988),
-        interval=(32, 32, 16, 8),
-        rate=0.01,
-        taps=(256, 32, 32, 32),
-        steps=(0.01, 0.12, 0.06, 0.03),
-    ),
-)
 
 
 def encode_block(samples: NDArray[np.int32], bits: int) -> bytes:
@@ -114,7 +78,7 @@ def decode_block(data: bytes, channels: int, num_samples: int, bits: int) -> NDA
         bits: 8, 16, 24 or 32.
 
     Returns:
-        The samples `[C, N]`. Memory is at most about 60 N C bytes, whatever the data says.
+        The samples `[C, N]`. Memory is at most about 80 N C bytes, whatever the data says.
 
     Raises:
         ValueError: channels, length or bits out of range.
@@ -135,6 +99,8 @@ def decode_block(data: bytes, channels: int, num_samples: int, bits: int) -> NDA
     out = np.zeros((channels, num_samples), np.int64)
     shifts, copies, active, limits, end = _read_description(data, channels, bits, out)
     if active:
+        if not _takes(preset, len(active)):
+            raise BadInput(f"expected one channel for preset {preset}, found {len(active)}")
         coded = np.zeros((len(active), num_samples), np.int64)
         if _run(coded, limits, preset, swap, data[end:]) is None:
             raise BadInput("expected more data in the block, or less: it is damaged")
@@ -157,9 +123,13 @@ def _choose(samples: NDArray[np.int64], limits: NDArray[np.int64]) -> tuple[int,
         coded = _run(part, limits, preset, swap, None)
         return 1 << 62 if coded is None else len(coded)
 
-    preset = min(range(len(PRESETS)), key=lambda preset: size(preset, 0))
+    preset = min((p for p in range(len(PRESETS)) if _takes(p, num)), key=lambda preset: size(preset, 0))
     swap = min(range(2 if num > 1 else 1), key=lambda swap: size(preset, swap))
     return preset, swap
+
+
+def _takes(preset: int, num: int) -> bool:
+    return num == 1 or not isinstance(PRESETS[preset], DeepSettings)
 
 
 def _check(channels: int, length: int, bits: int) -> None:
@@ -194,9 +164,15 @@ def _run(
         if swap:
             pair = pair[::-1]
         part, bounds = samples[pair], np.ascontiguousarray(limits[pair])
-        cascade = new_cascade(settings, bounds, length)
-        density = new_density(bounds, cascade.centres.shape[1])
-        if not code_channels(part, bounds, settings, cascade, density, lookup, state, buffer):
+        if isinstance(settings, DeepSettings):
+            deep = new_deep(settings, bounds, length)
+            density = new_density(bounds, deep.centres.shape[1], DEEP_EXPERTS)
+            done = code_channels(part, bounds, settings, deep, density, lookup, state, buffer)
+        else:
+            cascade = new_cascade(settings, bounds, length)
+            density = new_density(bounds, cascade.centres.shape[1])
+            done = code_channels(part, bounds, settings, cascade, density, lookup, state, buffer)
+        if not done:
             return None
         samples[pair] = part
     if data is None:
