@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO ?= demo
+DOCKER ?= docker
+ACCELERATOR ?= cuda
 
-.PHONY: help demo test test-full audiocraft-real lint types format bench docs clean install
+.PHONY: help demo test test-full audiocraft-real docker lint-docker lint types format bench docs clean install
 
 help:
 	@echo "make demo       a small synthetic corpus through every step; opens on demo/report.html"
@@ -13,14 +15,16 @@ help:
 	@echo "make audiocraft-real  both notebooks with the real AudioCraft, in .audiocraft-real (3 minutes, 2 GB);"
 	@echo "                CLONE=<path> takes another checkout of it, SMALLEST=1 leaves out what takes longest"
 	@echo "make lint       ruff and import-linter"
+	@echo "make lint-docker  hadolint over the Dockerfile"
 	@echo "make types      mypy, strict"
+	@echo "make docker     the image of MusicGen; ACCELERATOR=cpu TORCH_INDEX=<address> makes the smaller one without CUDA"
 	@echo "make bench      every performance claim, measured here"
 	@echo "make docs       writes the generated pages of docs/ anew"
 
 # What is pinned decides what is installed: the stamp is as new as the two files that say so.
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[torch,pack,lossless,viz,track,test,lint]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[torch,pack,lossless,music,mix,viz,track,test,lint]'
 	touch $@
 
 install: $(VENV)/installed
@@ -45,6 +49,15 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --cache-dir .import_linter_cache
+
+lint-docker: install
+	$(BIN)/hadolint docker/Dockerfile
+
+# No address of an index stands here: TORCH_INDEX is where pip finds PyTorch's wheels, empty for the usual ones (CUDA).
+docker:
+	$(DOCKER) build -f docker/Dockerfile -t soundwright-music:$(ACCELERATOR) -t audiocraft:large.community \
+	  --build-arg ACCELERATOR=$(ACCELERATOR) --build-arg TORCH_INDEX=$(TORCH_INDEX) \
+	  --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) .
 
 format: install
 	$(BIN)/ruff check --fix .

@@ -14,6 +14,9 @@ Each verb of the command line is one public function, found where the tree says:
     soundwright.sidecar.audit         is everything there, and does it fit together?
     soundwright.lossless.compress     recordings -> archives that give every byte back; .decompress
     soundwright.lossless.lm.train     recordings -> a transformer on raw samples
+    soundwright.musicgen.generate     words -> music; .replay, .album, .preload
+    soundwright.mixing.fix / .apply   stems and words -> instructions, carried out and measured
+    soundwright.mixing.prepare        songs with stems -> segments; .train, .evaluate
     soundwright.audiocraft.export     a split -> what AudioCraft trains on
     soundwright.audiocraft.run / .xp  AudioCraft's trainings, run, proven, looked at
     soundwright.dataset.build / .read tokens and conditioning -> a Hugging Face dataset, and back

@@ -33,6 +33,17 @@ VERBS = [
     "soundwright.lossless.compress",
     "soundwright.lossless.decompress",
     "soundwright.lossless.lm.train",
+    "soundwright.musicgen.album",
+    "soundwright.musicgen.generate",
+    "soundwright.musicgen.preload",
+    "soundwright.musicgen.replay",
+    "soundwright.musicgen.style_verbs",
+    "soundwright.mixing.apply",
+    "soundwright.mixing.evaluate",
+    "soundwright.mixing.fix",
+    "soundwright.mixing.prepare",
+    "soundwright.mixing.train",
+    "soundwright.mixing.trial",
     "soundwright.recipes.demo",
     "soundwright.recipes.doctor",
 ]
@@ -45,7 +56,9 @@ def loaded_by(program: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["corpus", "--help"], ["sidecar", "add", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["corpus", "--help"], ["sidecar", "add", "--help"], ["music", "generate", "--help"]]
+)
 def test_help_loads_no_heavy_library(arguments: list[str]) -> None:
     assert loaded_by(f"from soundwright.cli.root import run; run({arguments})") == []
 

@@ -11,7 +11,7 @@ from typing import Any
 from cyclopts import App, CycloptsError
 
 import soundwright
-from soundwright.cli import audiocraft, codec, corpus, dataset, lm, lossless, sidecar
+from soundwright.cli import audiocraft, codec, corpus, dataset, lm, lossless, mixing, music, sidecar
 from soundwright.cli.group import PARAMETERS, tell_all
 from soundwright.core.errors import SoundwrightError, UsageError, show_path
 from soundwright.runs.atomic import TEMPORARY
@@ -49,6 +49,8 @@ app.command(sidecar.app)
 app.command(dataset.app)
 app.command(audiocraft.app)
 app.command(lm.app)
+app.command(music.app)
+app.command(mixing.app)
 lossless.register(app)
 
 

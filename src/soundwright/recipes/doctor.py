@@ -16,6 +16,8 @@ _EXTRAS = {
     "torch": (("torch", "transformers", "safetensors"), "codecs: encode, decode, train"),
     "pack": (("datasets", "openpyxl"), "dataset build and read; spreadsheets"),
     "lossless": (("numba",), "compress and decompress"),
+    "music": (("scipy",), "music: loudness and limiting of tracks; it needs torch too"),
+    "mix": (("scipy", "peft"), "mixing: fix, apply, train, evaluate"),
     "viz": (("matplotlib",), "pictures in reports"),
     "track": (("tensorboard", "wandb"), "training curves beyond the JSON log"),
 }
@@ -28,7 +30,7 @@ _TOOLS = {
     "flac": "some tests",
     "opusenc": "the codec quality table",
     "sox": "benchmarks",
-    "fluidsynth": "rendering the corpus on which pocket was trained",
+    "fluidsynth": "rendering what pocket and the mixer were trained on",
     "espeak-ng": "rendering the corpus on which pocket was trained",
 }
 
