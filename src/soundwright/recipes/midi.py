@@ -18,7 +18,7 @@ class Note:
         duration_s: how long the key is held.
         key: MIDI key, 60 is middle C.
         velocity: 1 to 127.
-        program: General MIDI instrument, 0 to 127 (ignored on the drum channel).
+        program: General MIDI instrument, 0 to 127; on the drum channel the kit, 0 for the standard one.
         channel: 0 to 15; channel 9 is drums.
     """
 
@@ -37,7 +37,8 @@ def write_midi(path: Path, notes: list[Note]) -> None:
     for note in sorted(notes, key=lambda n: n.start_s):
         start = round(note.start_s * _TICKS_PER_SECOND)
         stop = max(start + 1, round((note.start_s + note.duration_s) * _TICKS_PER_SECOND))
-        if note.channel != 9 and programs.get(note.channel) != note.program:
+        # The drum channel begins with the standard kit, program 0.
+        if programs.get(note.channel, 0 if note.channel == 9 else None) != note.program:
             programs[note.channel] = note.program
             events.append((start, 1, bytes([0xC0 | note.channel, note.program])))
         events.append((start, 2, bytes([0x90 | note.channel, note.key, note.velocity])))

@@ -10,8 +10,6 @@ which single notes are judged), the voices in `HELD_OUT_VOICES`, and every seed.
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,18 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundwright.audio.files import read_audio, write_wav
-from soundwright.core.errors import UsageError
-from soundwright.recipes.midi import Note, write_midi
+from soundwright.recipes import fluidsynth
+from soundwright.recipes.midi import Note
 from soundwright.recipes.random_music import mix_notes, single_notes, solo_notes
 from soundwright.recipes.tones import synthetic_minute
 
 SAMPLE_RATE = 24_000
 RENDER_RATE = 48_000
-SOUND_FONTS = (
-    "/usr/share/sounds/sf2/FluidR3_GM.sf2",
-    "/usr/share/soundfonts/FluidR3_GM.sf2",
-    "/usr/local/share/soundfonts/FluidR3_GM.sf2",
-)
 
 #: Instruments on which single notes are judged: name -> (GM program, lowest and highest MIDI key).
 NOTE_INSTRUMENTS = {
@@ -122,45 +115,14 @@ def require_tools() -> Path:
     Raises:
         UsageError: a program or the sound font is missing; the remedy is the line to type.
     """
-    missing = [tool for tool in ("fluidsynth", "espeak-ng") if shutil.which(tool) is None]
-    font = next((Path(p) for p in SOUND_FONTS if Path(p).exists()), None)
-    if font is None:
-        missing.append("FluidR3_GM.sf2")
-    if missing or font is None:
-        raise UsageError(
-            f"rendering the corpus needs {', '.join(missing)}, not found",
-            remedy="apt install fluidsynth fluid-soundfont-gm espeak-ng",
-        )
-    return font
+    return fluidsynth.require_tools("espeak-ng")
 
 
 def fluid(notes: list[Note], duration_s: float, *, reverb: bool = False) -> NDArray[np.float32]:
     """Renders notes with FluidSynth to mono float32 `[N]` at 24 kHz with a peak of 0.5."""
-    font = require_tools()
     with tempfile.TemporaryDirectory() as folder:
-        midi, wav = Path(folder, "a.mid"), Path(folder, "a.wav")
-        write_midi(midi, notes)
-        effects = ["-R", "1" if reverb else "0", "-C", "0"]
-        _run(
-            [
-                "fluidsynth",
-                "-ni",
-                "-q",
-                "-g",
-                "0.4",
-                "-r",
-                str(RENDER_RATE),
-                *effects,
-                "-O",
-                "float",
-                "-T",
-                "wav",
-                "-F",
-                str(wav),
-                str(font),
-                str(midi),
-            ]
-        )
+        wav = Path(folder, "a.wav")
+        fluidsynth.render_notes(notes, wav, RENDER_RATE, reverb=reverb)
         mono = read_audio(wav, sample_rate=SAMPLE_RATE, mono=True)
     peak = float(np.abs(mono).max())
     return fit(mono * np.float32(0.5 / max(peak, 1e-6)), duration_s)
@@ -174,7 +136,7 @@ def speak(rng: np.random.Generator, voice: str) -> NDArray[np.float32]:
     pitch, speed = str(rng.integers(20, 80)), str(rng.integers(120, 200))
     with tempfile.TemporaryDirectory() as folder:
         wav = Path(folder, "a.wav")
-        _run(["espeak-ng", "-v", voice, "-p", pitch, "-s", speed, "-w", str(wav), text])
+        fluidsynth.run_tool(["espeak-ng", "-v", voice, "-p", pitch, "-s", speed, "-w", str(wav), text])
         return read_audio(wav, sample_rate=SAMPLE_RATE, mono=True)
 
 
@@ -182,12 +144,6 @@ def fit(samples: NDArray[np.float32], duration_s: float) -> NDArray[np.float32]:
     """Cuts or zero-pads `[n]` to the duration."""
     num_samples = round(duration_s * SAMPLE_RATE)
     return np.pad(samples[:num_samples], (0, max(0, num_samples - len(samples)))).astype(np.float32)
-
-
-def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise UsageError(f"{command[0]} failed with code {done.returncode}: {done.stderr.strip()[-300:]}")
 
 
 def _mix_minute(rng: np.random.Generator) -> NDArray[np.float32]:

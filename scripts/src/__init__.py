@@ -1,0 +1,1 @@
+"""Document 004's own names, as thin doors to the package."""

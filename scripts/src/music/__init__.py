@@ -1,0 +1,1 @@
+"""Document 004's names of what makes music."""

@@ -1,0 +1,1 @@
+"""Training the mixer, by document 004's own names; run from `scripts/`."""

@@ -1,0 +1,1 @@
+"""Stems and words to mixing instructions, executed and measured: document 004."""

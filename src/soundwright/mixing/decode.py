@@ -1,0 +1,205 @@
+"""Lets the mixer speak: line by line, always within the grammar, and only where it is sure enough.
+
+At each choice the tools are gone through in the table's order; one is taken where its probability among itself, the
+later tools and the line's end exceeds its threshold. So a threshold decides about its tool alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from soundwright.formats.instructions import Call
+from soundwright.mixing.features import evidence_kind, shown
+from soundwright.mixing.labels import CENTRES, FIRST, SCALES, TOOL_NAMES, VALUES
+from soundwright.mixing.model.mixer import Inputs, Mixer, Prefix
+from soundwright.mixing.model.settings import Thresholds
+from soundwright.mixing.tokens import LINE, OPENINGS, PAD, decode, number_id
+from soundwright.mixing.tools import TOOLS, canonical
+
+#: The least that a distortion changes is 2 dB, and 5.4 dB between the channels; a reference that shows this far less,
+#: and is as sure as this, shows none.
+_NOTHING_DB = {"change_volume": 0.7, "apply_eq": 0.7, "apply_pan": 1.5}
+_SURE_DB = 2.0
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """What the mixer said about one example.
+
+    Attributes:
+        instructions: canonical.
+        confidences: by stem and tool, 0 to 1.
+        errors: expected absolute error of each argument in its unit, by stem, tool and argument.
+        touch: how likely anything is wrong at all.
+        tokens: what it said, token by token.
+    """
+
+    instructions: dict[str, tuple[Call, ...]]
+    confidences: dict[tuple[str, str], float]
+    errors: dict[tuple[str, str, str], float]
+    touch: float
+    tokens: list[int]
+
+
+@torch.no_grad()
+def speak(mixer: Mixer, inputs: Inputs, thresholds: Mapping[str, Thresholds] | None = None) -> list[Spoken]:
+    """Writes instructions for B examples at once.
+
+    Args:
+        mixer: in eval mode.
+        inputs: of the examples.
+        thresholds: by kind of evidence (`features.EVIDENCE`); the mixer's own by default.
+    """
+    from transformers import DynamicCache
+
+    known = mixer.settings.thresholds if thresholds is None else thresholds
+    prefix = mixer.prefix(inputs)
+    prefix.cache = DynamicCache()
+    kinds = [evidence_kind(*pair) for pair in zip(inputs.stem_features, inputs.mix_features, strict=True)]
+    touch = prefix.fused.touch.sigmoid().tolist()
+    writers = [
+        _Writer(
+            list(names),
+            known.get(kinds[place], Thresholds()),
+            touch[place],
+            unshown(inputs.stem_features[place], kinds[place], names),
+        )
+        for place, names in enumerate(inputs.names)
+    ]
+    mask = prefix.mask
+    if not all(writer.done for writer in writers):
+        mixer.decoder(prefix.vectors, mask, prefix.cache)
+    while not all(writer.done for writer in writers):
+        read = _next_vectors(mixer, prefix, writers)  # [B, 1, hidden]
+        mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
+        hidden = mixer.decoder(read, mask, prefix.cache)
+        stems = torch.tensor([[min(w.stem, len(w.names) - 1)] for w in writers], device=mixer.device)
+        states = torch.tensor([[w.state] for w in writers], device=mixer.device)
+        scores, values, spreads = mixer.judge(prefix.fused, hidden, stems, states)
+        chances, numbers, errors = (x[:, 0].cpu() for x in (scores.softmax(-1), values, spreads))
+        for place, writer in enumerate(writers):
+            writer.hear(chances[place], numbers[place], errors[place])
+    return [writer.result() for writer in writers]
+
+
+def _next_vectors(mixer: Mixer, prefix: Prefix, writers: list[_Writer]) -> Tensor:
+    ids = torch.tensor([writer.tokens[-1:] or [PAD] for writer in writers], device=mixer.device)
+    vectors = mixer.decoder.embed(ids)
+    for place, writer in enumerate(writers):
+        if writer.at_line:
+            vectors[place, 0] = prefix.lines[place, writer.stem]
+    return vectors.to(prefix.vectors.dtype)
+
+
+def unshown(stem_features: NDArray[np.float32], kind: str, names: Sequence[str]) -> set[tuple[str, str]]:
+    """Calls that a reference speaks against: it shows next to nothing of what they would mend.
+
+    The network learned this from instruments that it knows; of others it may say what no reference supports.
+
+    Args:
+        stem_features: of one example, `[S, STEM_FEATURES]`.
+        kind: of evidence.
+        names: of the stems.
+    """
+    if kind not in ("aligned", "stems"):
+        return set()
+    seen = shown(stem_features)
+    found = set()
+    for place, name in enumerate(names):
+        if seen.deviation[place] < _SURE_DB:
+            for tool, size in (("change_volume", seen.volume), ("apply_eq", seen.eq), ("apply_pan", seen.balance)):
+                if size[place] < _NOTHING_DB[tool]:
+                    found.add((name, tool))
+    return found
+
+
+def doubt(errors: Mapping[tuple[str, str, str], float], stem: str, call: Call) -> float:
+    """By how much a call's arguments are expected to be off, as a part of how far they are from doing nothing."""
+    size = off = 0.0
+    for name, value in call.arguments.items():
+        parameter = TOOLS[call.tool].parameter(name)
+        if parameter.neutral is not None:
+            size += abs(value - parameter.neutral)
+            off += errors[stem, call.tool, name]
+    return off / max(size, 1e-9)
+
+
+class _Writer:
+    """One example's lines as they grow. `tokens` ends with what the decoder reads next."""
+
+    def __init__(
+        self, names: list[str], thresholds: Thresholds, touch: float, unshown: Collection[tuple[str, str]] = ()
+    ) -> None:
+        self.names, self.thresholds, self.touch, self.unshown = names, thresholds, touch, unshown
+        self.stem = self.state = self.given = 0  # `given`: numbers of the last tool
+        self.tokens: list[int] = [LINE] if names else []
+        self.column: int | None = None
+        self.confidences: dict[tuple[str, str], float] = {}
+        self.errors: dict[tuple[str, str, str], float] = {}
+        self.done = not names
+        self.at_line = True
+        self._silent = touch < thresholds.touch
+
+    def hear(self, chances: Tensor, values: Tensor, spreads: Tensor) -> None:
+        """Takes what the decoder says next: `[choices]`, `[values]`, `[values]`."""
+        if self.done:
+            return
+        self.at_line = False
+        if self.column is not None:
+            self._number(float(values[self.column]), float(spreads[self.column]))
+        elif self.state and self.given < len(TOOLS[TOOL_NAMES[self.state - 1]].parameters):
+            self._open()
+        else:
+            self._choose(chances)
+
+    def _number(self, scaled: float, spread: float) -> None:
+        column = self.column
+        assert column is not None
+        tool, parameter = VALUES[column]
+        value = parameter.snap(scaled * float(SCALES[column]) + float(CENTRES[column]))
+        self.errors[self.names[self.stem], tool, parameter.name] = spread * float(SCALES[column])
+        self.tokens.append(number_id(value))
+        self.given += 1
+        self.column = None
+
+    def _choose(self, chances: Tensor) -> None:
+        rest = float(chances[0]) + float(chances[self.state + 1 :].sum())
+        for place in range(self.state + 1, len(TOOL_NAMES) + 1):
+            chance = float(chances[place])
+            sure = chance / max(rest, 1e-9)
+            name = TOOL_NAMES[place - 1]
+            if (self.names[self.stem], name) in self.unshown:
+                rest -= chance
+                continue
+            if not self._silent and sure > self.thresholds.call.get(name, 0.5):
+                self.confidences[self.names[self.stem], name] = sure
+                self.state, self.given = place, 0
+                self._open()
+                return
+            rest -= chance
+        self._end_line()
+
+    def _open(self) -> None:
+        self.column = FIRST[TOOL_NAMES[self.state - 1]] + self.given
+        self.tokens.append(OPENINGS[self.column])
+
+    def _end_line(self) -> None:
+        self.stem, self.state = self.stem + 1, 0
+        self.done = self.stem == len(self.names)
+        if not self.done:
+            self.tokens.append(LINE)
+            self.at_line = True
+
+    def result(self) -> Spoken:
+        """Everything that was said."""
+        said = {
+            stem: tuple(c for c in calls if doubt(self.errors, stem, c) <= self.thresholds.doubt)
+            for stem, calls in decode(self.tokens, self.names).items()
+        }
+        return Spoken(canonical(said), self.confidences, self.errors, self.touch, self.tokens)

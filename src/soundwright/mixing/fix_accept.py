@@ -1,0 +1,133 @@
+"""The last word of a reference: a step that takes the mix away from it, as measured, is not carried out.
+
+That can be measured only where the reference is of the same performance: then the stems, each with a gain of its own,
+explain most of it, and the distance of the mix to it says what a step is worth. Steps are left out as long as that
+brings the mix nearer: single ones, all of a stem (an equaliser and the volume that makes up for it), or all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soundwright.core.units import samples_from_seconds
+from soundwright.formats.instructions import Instructions
+from soundwright.mixing.executor import MixingTools, Samples, add_up
+from soundwright.mixing.metrics import spectral_distance
+
+#: A call, as there is one of a tool for each stem.
+Key: TypeAlias = tuple[str, str]
+Reference: TypeAlias = Samples | Mapping[str, Samples]
+
+#: The loudest stretch of this length is measured.
+_EXCERPT_S = 12.0
+#: Part of the reference's energy that the stems must explain.
+_SAME = 0.5
+#: What leaving out must gain, as a part of the distance; and a distance that is none.
+_WORTH, _NOTHING = 0.03, 1e-4
+
+
+def harmful(
+    instructions: Instructions, stems: Mapping[str, Samples], sample_rate: int, reference: Reference | None
+) -> set[Key]:
+    """The calls, as (stem, tool), without which the mix is nearer to the reference.
+
+    Args:
+        instructions: of the stems.
+        stems: `[2, N]` by name.
+        sample_rate: Hz, of stems and reference.
+        reference: a mix, or stems of the same names; if it is not of the same performance, no call is harmful.
+    """
+    calls = {(stem, call.tool) for stem, some in instructions.items() for call in some}
+    if reference is None or not calls:
+        return set()
+    trial = _Trial(instructions, stems, sample_rate, reference)
+    if not trial.is_same_performance():
+        return set()
+    kept, distance = set(calls), trial.distance(calls)
+    while kept and distance > _NOTHING:
+        groups = [*({key} for key in sorted(kept)), *_by_stem(kept), set(kept)]
+        without = [(trial.distance(kept - group), place) for place, group in enumerate(groups)]
+        least, place = min(without)
+        if least > (1 - _WORTH) * distance:
+            break
+        kept, distance = kept - groups[place], least
+    return calls - kept
+
+
+class _Trial:
+    """Stems and reference, cut to the stretch that is measured."""
+
+    def __init__(
+        self, instructions: Instructions, stems: Mapping[str, Samples], sample_rate: int, reference: Reference
+    ) -> None:
+        sounds = reference.values() if isinstance(reference, Mapping) else [reference]
+        target = add_up(sounds)
+        start, end = _loudest(target, samples_from_seconds(_EXCERPT_S, sample_rate))
+        self.instructions, self.tools = instructions, MixingTools(sample_rate)
+        self.stems = {name: _cut(sound, start, end) for name, sound in stems.items()}
+        self.target = _cut(target, start, end)
+        self.targets = None
+        if isinstance(reference, Mapping) and set(stems) <= set(reference):
+            self.targets = {name: _cut(reference[name], start, end) for name in stems}
+        self._done: dict[tuple[str, tuple[str, ...]], Samples] = {}
+
+    def is_same_performance(self) -> bool:
+        """Whether a gain per stem and channel explains most of the reference."""
+        total = float(np.square(self.target, dtype=np.float64).sum())
+        if total == 0:
+            return False
+        left = 0.0
+        for channel in (0, 1):
+            basis = np.stack([sound[channel] for sound in self.stems.values()]).astype(np.float64)
+            gram = basis @ basis.T
+            ridge = 1e-9 * np.trace(gram) + 1e-12
+            beside = basis @ self.target[channel]
+            gains = np.linalg.solve(gram + ridge * np.eye(len(basis)), beside)
+            left += float(np.square(self.target[channel]).sum() - gains @ beside)
+        return 1 - left / total >= _SAME
+
+    def distance(self, kept: Iterable[Key]) -> float:
+        """How far the mix is from the reference when these calls alone are carried out."""
+        chosen = set(kept)
+        fixed = {name: self._fixed(name, chosen) for name in self.stems}
+        if self.targets is not None:
+            return float(np.mean([spectral_distance(fixed[name], sound) for name, sound in self.targets.items()]))
+        mix = add_up(fixed.values())
+        # The reference may be mastered, and so at any level.
+        power = float(np.square(mix, dtype=np.float64).sum())
+        gain = float(np.vdot(mix, self.target)) / power if power else 1.0
+        return spectral_distance(mix * np.float32(max(gain, 1e-3)), self.target)
+
+    def _fixed(self, name: str, chosen: set[Key]) -> Samples:
+        calls = tuple(call for call in self.instructions.get(name, ()) if (name, call.tool) in chosen)
+        key = name, tuple(call.tool for call in calls)
+        if key not in self._done:
+            self._done[key] = self.tools.apply(self.stems[name], calls)
+        return self._done[key]
+
+
+def _by_stem(keys: set[Key]) -> list[set[Key]]:
+    stems = sorted({stem for stem, _ in keys})
+    return [{key for key in keys if key[0] == stem} for stem in stems]
+
+
+def _loudest(sound: Samples, length: int) -> tuple[int, int]:
+    """First and past-last sample of the stretch with most energy."""
+    num_samples = sound.shape[1]
+    if num_samples <= length:
+        return 0, num_samples
+    hop = max(1, length // 12)
+    power: NDArray[np.float64] = np.square(sound, dtype=np.float64).sum(axis=0)
+    total = np.concatenate([[0.0], np.cumsum(power)])
+    starts = np.arange(0, num_samples - length + 1, hop)
+    start = int(starts[np.argmax(total[starts + length] - total[starts])])
+    return start, start + length
+
+
+def _cut(sound: Samples, start: int, end: int) -> Samples:
+    part = sound[:, start:end]
+    return np.pad(part, ((0, 0), (0, end - start - part.shape[1])))

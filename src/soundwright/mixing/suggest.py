@@ -1,0 +1,125 @@
+"""Asks the mixer: what do these stems need? One answer for whole songs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soundwright.core.errors import UsageError, show_path
+from soundwright.core.extras import needs_extra
+from soundwright.formats.instructions import Call
+
+if TYPE_CHECKING:
+    from soundwright.mixing.model.mixer import Mixer
+
+MAX_STEMS = 32
+_SILENT_POWER = 1e-6
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """What the mixer suggests.
+
+    Attributes:
+        instructions: canonical; stems that stay as they are do not appear.
+        confidences: how sure it is of each call, by stem and tool, 0 to 1.
+        errors: by how much each argument is expected to be off, by stem, tool and argument, in its unit.
+        wrong: how likely anything is wrong with the mix, 0 to 1.
+        notes: what a person should know about the answer.
+    """
+
+    instructions: dict[str, tuple[Call, ...]]
+    confidences: dict[tuple[str, str], float]
+    errors: dict[tuple[str, str, str], float]
+    wrong: float
+    notes: tuple[str, ...]
+
+
+def suggest(
+    stems: Mapping[str, NDArray[Any]],
+    sample_rate: int,
+    prompt: str = "",
+    reference: NDArray[Any] | Mapping[str, NDArray[Any]] | None = None,
+    model: str | Path | Mixer = "tiny",
+) -> Suggestion:
+    """Suggests instructions.
+
+    Args:
+        stems: whole stems, `[2, N]`, `[1, N]` or `[N]` by name.
+        sample_rate: Hz, of stems and reference.
+        prompt: what is wanted, in English.
+        reference: a mix that sounds as it should, or stems of the same names; the same performance from its beginning,
+            or another section or song.
+        model: a name, a folder of `mix train`, or a mixer.
+
+    Raises:
+        UsageError: there are no stems, or more than 32; no such model.
+        BadInput: a sample is NaN or infinite; the model's folder is damaged.
+    """
+    with needs_extra("mix", "mixing"):
+        from soundwright.mixing.checkpoint import load_mixer
+        from soundwright.mixing.decode import speak
+        from soundwright.mixing.features import evidence_kind
+        from soundwright.mixing.look import look
+        from soundwright.mixing.model.mixer import Inputs
+
+    if not 1 <= len(stems) <= MAX_STEMS:
+        raise UsageError(f"expected 1 to {MAX_STEMS} stems, found {len(stems)}")
+    mixer = load_mixer(model)[0] if isinstance(model, str | Path) else model
+    notes: list[str] = []
+    sounding = {name: sound for name, sound in stems.items() if _sounds(sound)}
+    notes += [f"{show_path(name)}: silent, left as it is" for name in stems if name not in sounding]
+    if not sounding:
+        return Suggestion({}, {}, {}, 0.0, tuple(notes))
+    reference, told = _usable(reference, sounding)
+    notes += told
+    seen = look(sounding, sample_rate, reference)
+    if mixer.text.count(prompt) > 48:
+        notes.append("the prompt is long: only its first 48 tokens are read")
+    inputs = Inputs([prompt], [tuple(sounding)], seen.stems[None], seen.mix[None], _audio(mixer, sounding, sample_rate))
+    said = speak(mixer, inputs)[0]
+    if reference is not None:
+        kind = evidence_kind(seen.stems, seen.mix)
+        notes.append(_HEARD[kind])
+    return Suggestion(said.instructions, said.confidences, said.errors, said.touch, tuple(notes))
+
+
+_HEARD = {
+    "aligned": "the reference is of the same performance: compared moment by moment",
+    "stems": "the reference's stems are of another section or song: compared on the whole",
+    "mix": "the reference mix is of another section or song: it says little about single stems",
+}
+
+
+def _usable(
+    reference: NDArray[Any] | Mapping[str, NDArray[Any]] | None, stems: Mapping[str, NDArray[Any]]
+) -> tuple[NDArray[Any] | Mapping[str, NDArray[Any]] | None, list[str]]:
+    """A reference of stems that lack some becomes a mix; a silent one is none."""
+    from soundwright.mixing.executor import add_up, as_stereo
+
+    if isinstance(reference, Mapping):
+        if any(name not in reference for name in stems):
+            mixed = add_up(as_stereo(sound) for sound in reference.values())
+            told = "the reference lacks stems of these names: used as a mix"
+            return (mixed, [told]) if _sounds(mixed) else (None, ["the reference is silent: not used"])
+        return {name: reference[name] for name in stems}, []
+    if reference is not None and not _sounds(reference):
+        return None, ["the reference is silent: not used"]
+    return reference, []
+
+
+def _sounds(sound: NDArray[Any]) -> bool:
+    """Whether there is anything to hear; what is not finite is for others to refuse."""
+    return bool(sound.size) and not float(np.mean(np.square(sound, dtype=np.float64))) <= _SILENT_POWER
+
+
+def _audio(mixer: Mixer, stems: Mapping[str, NDArray[Any]], sample_rate: int) -> NDArray[np.float32] | None:
+    """What the audio encoder hears, `[1, S, audio_dim]`, if the mixer has one."""
+    if mixer.audio is None:
+        return None
+    return mixer.audio(list(stems.values()), sample_rate).float().cpu().numpy()[None]  # type: ignore[no-any-return]

@@ -1,0 +1,165 @@
+"""Scores of many examples as the figures of a table, with intervals over songs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soundwright.mixing.labels import TOOL_NAMES, VALUES
+from soundwright.mixing.metrics import bootstrap, f1
+from soundwright.mixing.scoring import Score
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A way to answer, in one condition.
+
+    Attributes:
+        method: `mixer`, or a baseline.
+        condition: what reference there was.
+        examples: how many; `untouched` of them had nothing to do.
+        untouched: see there.
+        f1: of (stem, tool), over all examples.
+        f1_interval: 95 %, over songs.
+        f1_tools: by tool, of those that occur.
+        errors: mean absolute error by argument (`tool.argument`), over all stems, a missing call counting as nothing.
+        volume_interval: of the error of the volume.
+        recovery: of the mix: 1 - sum of distances after / before, over the distorted examples.
+        recovery_interval: likewise.
+        recovery_stems: of the distorted stems.
+        left_alone: part of the untouched examples of which nothing was said.
+        left_alone_interval: likewise.
+        worse: part of all stems that are farther from the target than before.
+        worse_interval: likewise.
+        loudness: mean error of the mix, LU, before and after; of the distorted examples, as the next two.
+        tilt: dB per octave.
+        balance: dB.
+        parsed: part of the answers that parse, are executable, and round-trip.
+    """
+
+    method: str
+    condition: str
+    examples: int
+    untouched: int
+    f1: float
+    f1_interval: Interval
+    f1_tools: dict[str, float]
+    errors: dict[str, float]
+    volume_interval: Interval
+    recovery: float
+    recovery_interval: Interval
+    recovery_stems: float
+    left_alone: float
+    left_alone_interval: Interval
+    worse: float
+    worse_interval: Interval
+    loudness: Interval
+    tilt: Interval
+    balance: Interval
+    parsed: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain containers."""
+        return asdict(self)
+
+
+def summarise(method: str, condition: str, scores: Sequence[Score], parsed: float) -> Row:
+    """Sums up scores of one method in one condition."""
+    songs = [score.song for score in scores]
+    counts = np.stack([score.counts for score in scores])  # [E, 3, tools]
+    before, after = np.array([(score.before, score.after) for score in scores]).T
+    touched = np.array([not score.untouched for score in scores])
+    alone = np.array([score.left_alone for score in scores])
+    worse = np.array([score.worse for score in scores])
+    stems = np.array([len(score.stems_before) for score in scores])
+    errors = np.stack([score.errors.mean(axis=0) for score in scores])  # [E, values]
+    measures = np.stack([score.measures for score in scores])[touched]  # [e, 3, 2]
+
+    def whole_f1(rows: NDArray[np.int64]) -> float:
+        return f1(*counts[rows].sum(axis=(0, 2)))
+
+    def recovery(rows: NDArray[np.int64]) -> float:
+        rows = rows[touched[rows]]
+        return float(1 - after[rows].sum() / max(before[rows].sum(), 1e-9))
+
+    def left_alone(rows: NDArray[np.int64]) -> float:
+        rows = rows[~touched[rows]]
+        return float(alone[rows].mean()) if len(rows) else float("nan")
+
+    def share_worse(rows: NDArray[np.int64]) -> float:
+        return float(worse[rows].sum() / stems[rows].sum())
+
+    def volume(rows: NDArray[np.int64]) -> float:
+        return float(errors[rows, 0].mean())
+
+    everything = np.arange(len(scores))
+
+    def both(figure: Callable[[NDArray[np.int64]], float]) -> tuple[float, Interval]:
+        return figure(everything), bootstrap(songs, figure)
+
+    total = counts.sum(axis=0)
+    used = [place for place in range(len(TOOL_NAMES)) if total[:, place].any()]
+    distorted = [(s.stems_before[s.stems_before > 0], s.stems_after[s.stems_before > 0]) for s in scores]
+    stems_before, stems_after = (sum(float(pair[side].sum()) for pair in distorted) for side in (0, 1))
+    (f1_all, f1_in), (found, found_in) = both(whole_f1), both(recovery)
+    (kept, kept_in), (harmed, harmed_in), (_, volume_in) = both(left_alone), both(share_worse), both(volume)
+    means = measures.mean(axis=0) if len(measures) else np.full((3, 2), np.nan)
+    loudness, tilt, balance = ((float(b), float(a)) for b, a in means)
+    return Row(
+        method,
+        condition,
+        len(scores),
+        int((~touched).sum()),
+        f1_all,
+        f1_in,
+        {TOOL_NAMES[place]: f1(*total[:, place]) for place in used},
+        {
+            f"{tool}.{parameter.name}": float(errors[:, column].mean())
+            for column, (tool, parameter) in enumerate(VALUES)
+            if TOOL_NAMES.index(tool) in used
+        },
+        volume_in,
+        found,
+        found_in,
+        1 - stems_after / max(stems_before, 1e-9),
+        kept,
+        kept_in,
+        harmed,
+        harmed_in,
+        loudness,
+        tilt,
+        balance,
+        parsed,
+    )
+
+
+def table(rows: Sequence[Row]) -> list[str]:
+    """Rows as a Markdown table."""
+    head = ["answer", "reference", "F1", "volume dB", "pan", "EQ dB", "mix recovered", "stems", "left alone", "worse"]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for row in rows:
+        eq = [error for name, error in row.errors.items() if name.startswith("apply_eq")]
+        cells = [
+            row.method,
+            row.condition,
+            f"{row.f1:.3f} ({_span(row.f1_interval, 2)})",
+            f"{row.errors.get('change_volume.db', 0):.2f} ({_span(row.volume_interval, 2)})",
+            f"{row.errors.get('apply_pan.balance', 0):.3f}",
+            " / ".join(f"{error:.2f}" for error in eq),
+            f"{row.recovery:.3f} ({_span(row.recovery_interval, 2)})",
+            f"{row.recovery_stems:.3f}",
+            f"{row.left_alone:.3f} ({_span(row.left_alone_interval, 2)})",
+            f"{row.worse:.3f}",
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def _span(interval: Interval, digits: int) -> str:
+    return f"{interval[0]:.{digits}f} to {interval[1]:.{digits}f}"

@@ -1,0 +1,150 @@
+"""`mix apply`: exactly these steps, the same as `mix fix`, and one line for what cannot be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from soundwright.cli.root import run
+from soundwright.core.errors import BadInput, UsageError
+from soundwright.mixing.apply import apply
+from soundwright.mixing.fix import fix
+
+TEXT = "drums: change_volume(db=-6.0) apply_pan(balance=0.2)\nbass: apply_reverb()\n"
+STEP: dict[str, Any] = {"number": 1, "stem": "drums", "tool": "change_volume", "arguments": {"db": -3.0}}
+
+Says = Callable[[str], list[dict[str, Any]]]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and ".soundwright" not in path.parts
+    }
+
+
+def write_steps(path: Path, *steps: dict[str, Any], **more: Any) -> Path:
+    path.write_text(json.dumps({"schema_version": 1, "steps": list(steps), **more}))
+    return path
+
+
+def test_the_same_files_as_fix(stems: Path, tmp_path: Path, says: Says) -> None:
+    says(TEXT)
+    fix([stems], output=tmp_path / "fixed", refuse=[2], loudness=-18, prompt="x")
+    applied = apply(tmp_path / "fixed/steps.json", [stems], output=tmp_path / "applied")
+    assert contents(tmp_path / "applied") == contents(tmp_path / "fixed")
+    assert applied.exit_code == 0
+    assert applied.notes == ()
+
+
+def test_text_gives_the_same_sound(stems: Path, tmp_path: Path, says: Says) -> None:
+    says(TEXT)
+    fix([stems], output=tmp_path / "fixed")
+    apply(tmp_path / "fixed/instructions.txt", [stems], output=tmp_path / "applied")
+    one, other = contents(tmp_path / "fixed"), contents(tmp_path / "applied")
+    different = {name for name in one if one[name] != other[name]}
+    assert different == {"steps.json", "report.html"}
+
+
+def test_the_example_of_the_document(stems: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "i.txt").write_text(
+        "change_volume(db=-3.0) apply_eq(low_gain=2.0, mid_gain=-1.0, high_gain=1.5) apply_reverb()\n"
+    )
+    code = run(["mix", "apply", f"{tmp_path}/i.txt", f"{stems}/vocals.wav", "--output", f"{tmp_path}/out"])
+    assert code == 0
+    assert "mix apply: 3 steps" in capsys.readouterr().out
+    with pytest.raises(UsageError, match="these calls say no stem, and there are 4"):
+        apply(tmp_path / "i.txt", [stems], output=tmp_path / "out2")
+    assert not (tmp_path / "out2").exists()
+
+
+def test_a_step_can_be_refused_and_the_loudness_chosen(stems: Path, tmp_path: Path) -> None:
+    (tmp_path / "i.txt").write_text(TEXT)
+    mixed = apply(tmp_path / "i.txt", [stems], output=tmp_path / "out", refuse=[1, 2], loudness=-20)
+    assert [step.refused for step in mixed.steps.steps] == [True, True, False]
+    assert (tmp_path / "out/stems/drums.wav").read_bytes() == (stems / "drums.wav").read_bytes()
+    assert mixed.rendered is not None
+    assert mixed.rendered.mix.loudness_lufs == pytest.approx(-20, abs=0.1)
+
+
+def test_stems_that_changed_are_told(stems: Path, tmp_path: Path, says: Says, write: Callable[..., Path]) -> None:
+    says(TEXT)
+    fix([stems], output=tmp_path / "fixed")
+    write(stems / "drums.wav", 0.1 * np.ones((2, 2 * 44_100)), 44_100)
+    (stems / "vocals.wav").unlink()
+    write(stems / "new.wav", 0.1 * np.ones((2, 22_050)), 22_050)
+    mixed = apply(tmp_path / "fixed/steps.json", [stems], output=tmp_path / "applied")
+    told = set(mixed.notes)
+    assert {
+        "drums: has changed since the steps were made",
+        "vocals: the steps were made with this stem, and it is not in the mix",
+        "new: the steps were made without this stem",
+        "the steps were made at 22050 Hz, and are carried out at 44100",
+    } <= told
+
+
+@pytest.mark.parametrize(
+    ("step", "code", "told"),
+    [
+        ({"tool": "aply_eq"}, 2, "there is no tool 'aply_eq' -> did you mean apply_eq?"),
+        ({"stem": "drumz"}, 2, "there is no stem 'drumz' -> did you mean drums?"),
+        ({"stem": "d\n\x1b[31m"}, 2, "there is no stem"),
+        ({"arguments": {"dB": 1.0}}, 2, "there is no argument of change_volume 'dB' -> did you mean db?"),
+        ({"arguments": {"db": 99.0}}, 2, "expected -24 to 24"),
+        ({"arguments": {"db": "-3"}}, 1, "is no steps.json"),
+        ({"number": 0}, 1, "is no steps.json"),
+        ({"tool": "__import__('os')"}, 1, "is no steps.json"),
+    ],
+)
+def test_steps_that_cannot_be_are_one_line(
+    stems: Path, tmp_path: Path, step: dict[str, Any], code: int, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps = write_steps(tmp_path / "steps.json", STEP | step)
+    assert run(["mix", "apply", str(steps), str(stems), "--output", str(tmp_path / "out")]) == code
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert told in err
+    assert err.removesuffix("\n").isprintable()
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"drums: change_volume(db=nan)", "line 1, column 25: expected a decimal number"),
+        (b"drums: __import__('os').system('x')", "line 1, column 19"),
+        (b"\xff\xfe", "is no text"),
+        (b"x" * 4_000_001, "is too large"),
+        (b"a: f()\n" * 2, "line 2, column 1: expected one line for each stem"),
+    ],
+)
+def test_hostile_text_is_one_line(stems: Path, tmp_path: Path, content: bytes, told: str) -> None:
+    (tmp_path / "i.txt").write_bytes(content)
+    with pytest.raises(BadInput, match=r"i\.txt: ") as raised:
+        apply(tmp_path / "i.txt", [stems], output=tmp_path / "out")
+    assert told in str(raised.value)
+    assert str(raised.value).isprintable()
+    assert len(str(raised.value)) < 300
+    assert not (tmp_path / "out").exists()
+
+
+def test_steps_that_are_not_there(stems: Path, tmp_path: Path) -> None:
+    for name in ("no.json", "no.txt"):
+        with pytest.raises(BadInput, match="cannot be read: No such file"):
+            apply(tmp_path / name, [stems], output=tmp_path / "out")
+
+
+def test_files_of_others_and_the_steps_themselves_stay(stems: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    steps = write_steps(tmp_path / "out/steps.json", STEP)
+    before = contents(tmp_path)
+    for overwrite in (False, True):
+        with pytest.raises(UsageError, match="would be written over, and is an input"):
+            apply(steps, [stems], output=tmp_path / "out", overwrite=overwrite)
+    assert contents(tmp_path) == before
