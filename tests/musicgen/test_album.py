@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from soundwright.audio.tagged import read_tags
 from soundwright.audio.true_peak import true_peak
-from soundwright.core.errors import BadInput
+from soundwright.core.errors import BadInput, UsageError
 from soundwright.musicgen.album import album
 from soundwright.musicgen.album_plan import read_plan
+from soundwright.musicgen.album_record import SetRecord
 from soundwright.musicgen.crossfade import Part, fade_gains, join, joined_length
+from soundwright.runs.events import Event, Note, listening
 
 PLAN = """
 title: Night drive
@@ -48,6 +52,91 @@ def test_a_set_is_made_joined_and_not_made_again(
     again = album(tmp_path / "set.yaml")
     assert [outcome.already for outcome in again.outcomes] == [True, True, False]
     assert again.exit_code == 0
+    names = ["01-Opening", "02-Bridge", "03-End", "Night drive"]
+    expected = [f"{name}{ending}" for name in names for ending in (".json", ".wav")]
+    assert sorted(p.name for p in folder.iterdir()) == sorted([*expected, "Night drive.cue", "Night drive.txt"])
+    before = (folder / "Night drive.wav").stat().st_mtime_ns
+    assert "there already" in "\n".join(album(tmp_path / "set.yaml").lines())
+    assert (folder / "Night drive.wav").stat().st_mtime_ns == before
+    record = json.loads((folder / "Night drive.json").read_text())
+    assert [track["start_s"] for track in record["tracks"]] == [0.0, 1.25, 1.75]
+    assert record["tracks"][2]["seed"] == 9
+    tags = read_tags(folder / "Night drive.wav")
+    assert tags.copyright == "Model weights: as given by whoever made the folder"
+    assert json.loads(tags.comment) == {name: value for name, value in record.items() if name != "run"}
+
+
+ONE = "title: {title}\nmodels: {{stem: {stem}}}\ntracks: [{{name: a, prompt: bass, duration: 0.3{more}}}]\n"
+
+
+def one_track(model: Path, folder: Path, title: str = "Set", more: str = "") -> Path:
+    plan = folder / "set.yaml"
+    plan.write_text(ONE.format(title=title, stem=model, more=more))
+    return plan
+
+
+def test_files_of_others_are_left_and_that_is_said_before_the_work(tiny_musicgen: Path, tmp_path: Path) -> None:
+    plan = one_track(tiny_musicgen, tmp_path)
+    (tmp_path / "set").mkdir()
+    for ending in (".txt", ".cue", ".json", ".wav"):
+        mine = tmp_path / f"set/Set{ending}"
+        mine.write_text("mine")
+        with pytest.raises(UsageError, match=f"Set{ending}: exists already and is not as this command wrote it"):
+            album(plan)
+        assert mine.read_text() == "mine"
+        mine.unlink()
+    assert not list((tmp_path / "set").iterdir())
+    album(plan)
+    (tmp_path / "set/Set.txt").write_text("with my notes")
+    with pytest.raises(UsageError, match=r"Set\.txt: exists already"):
+        album(plan)
+    assert album(plan, overwrite=True).exit_code == 0
+    assert (tmp_path / "set/Set.txt").read_text() == "00:00  a\n"
+
+
+def test_a_title_that_is_the_name_of_a_track(tiny_musicgen: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"the set and its track 01-a\.wav have one name"):
+        album(one_track(tiny_musicgen, tmp_path, title="01-A"))
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ("}, {name: b, prompt: c, model: small", "not in the Hugging Face cache"),
+        ("}, {name: b, style: tecno", "there is no style 'tecno'"),
+        ("}, {name: b, prompt: c, model: smal", "no model 'smal'"),
+    ],
+)
+def test_what_is_wrong_with_the_last_track_is_told_before_the_first(
+    more: str, told: str, tiny_musicgen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "empty"))
+    plan = one_track(tiny_musicgen, tmp_path, more=more)
+    plan.write_text(f"crossfade: 0\n{plan.read_text()}")
+    with pytest.raises(UsageError, match=told):
+        album(plan)
+    assert [path.name for path in tmp_path.iterdir()] == ["set.yaml"]
+
+
+def test_a_set_that_was_stopped_while_it_was_joined_is_joined_again(
+    tiny_musicgen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = one_track(tiny_musicgen, tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(SetRecord, "finish", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        with pytest.raises(BadInput, match=r"Set\.wav: cannot be written: No space left"):
+            album(plan)
+    assert album(plan).exit_code == 0
+
+
+def test_the_cue_sheet_of_an_mp3(tiny_musicgen: Path, tmp_path: Path) -> None:
+    plan = one_track(tiny_musicgen, tmp_path)
+    plan.write_text(f"format: mp3\n{plan.read_text()}")
+    seen: list[Event] = []
+    with listening(seen.append):
+        album(plan)
+    assert 'FILE "Set.mp3" MP3' in (tmp_path / "set/Set.cue").read_text()
+    assert any(event.text.startswith("1 track with ") for event in seen if isinstance(event, Note))
 
 
 def test_the_gains_of_a_crossfade_have_constant_power() -> None:

@@ -135,3 +135,76 @@ def test_finding_imports_no_torch(tiny_musicgen: Path) -> None:
     program = "import sys; from soundwright.musicgen.checkpoints import find; find(sys.argv[1])"
     program += "; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", program, str(tiny_musicgen)], check=True)
+
+
+def change_config(folder: Path, part: str | None, **values: object) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (config if part is None else config[part]).update(values)
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+@pytest.mark.parametrize(
+    ("part", "values", "message"),
+    [
+        ("audio_encoder", {"upsampling_ratios": [8, 0]}, "upsampling_ratios is 0"),
+        ("audio_encoder", {"upsampling_ratios": None}, "upsampling_ratios is None"),
+        ("audio_encoder", {"upsampling_ratios": "8544"}, "upsampling_ratios is '8544'"),
+        ("audio_encoder", {"sampling_rate": "fast"}, "sampling_rate is 'fast'"),
+        ("decoder", {"hidden_size": None}, "hidden_size is None"),
+        ("decoder", {"num_codebooks": -4}, "num_codebooks is -4"),
+        ("decoder", {"num_attention_heads": 5}, "hidden_size is no multiple of num_attention_heads"),
+        ("text_encoder", {"d_model": []}, r"d_model is \[\]"),
+    ],
+)
+def test_a_size_that_is_none_is_one_line(copy: Path, part: str, values: dict[str, object], message: str) -> None:
+    change_config(copy, part, **values)
+    with pytest.raises(BadInput, match=f"config.json: {message}") as caught:
+        find(str(copy))
+    assert "\n" not in str(caught.value)
+
+
+def test_an_index_without_a_map_is_one_line(tmp_path: Path) -> None:
+    folder = build_tiny_musicgen(tmp_path / "sharded", sharded=True)
+    (folder / "model.safetensors.index.json").write_text('{"weight_map": 3}')
+    with pytest.raises(BadInput, match="has no weight_map"):
+        find(str(folder))
+
+
+SMALL = {"hidden_size": 1024, "num_hidden_layers": 24, "ffn_dim": 4096, "num_codebooks": 4, "vocab_size": 2048}
+
+
+def test_the_licence_of_a_folder_of_the_shape_of_metas(copy: Path) -> None:
+    change_config(copy, "decoder", **SMALL, num_attention_heads=16)
+    assert find(str(copy)).licence == f"{FOLDER_LICENCE}; a model of this shape by Meta is {META_LICENCE}"
+    for other in ({"hidden_size": 512}, {"vocab_size": 1024}, {"num_codebooks": 8}):
+        change_config(copy, "decoder", **SMALL | other)
+        assert find(str(copy)).licence == FOLDER_LICENCE
+    change_config(copy, "decoder", **SMALL)
+    change_config(copy, None, model_type="musicgen_melody")
+    assert find(str(copy)).licence == FOLDER_LICENCE, "there is no small melody model"
+
+
+@pytest.mark.parametrize(
+    ("card", "shown"),
+    [
+        ("---\ntags: [music]\nlicense: cc-by-nc-4.0\n---\n# Model\n", META_LICENCE),
+        ("---\nlicense: mit\n---\n", "mit (its README.md)"),
+        ("---\nlicense: other\nlicense_name: house rules\n---\n", "house rules (its README.md)"),
+        ("---\nlicense: [mit, cc0-1.0]\n---\n", "mit, cc0-1.0 (its README.md)"),
+        ("---\nlicense: 3\n---\n", FOLDER_LICENCE),
+        ("---\nlicense: [\n---\n", FOLDER_LICENCE),
+        ("---\nlicense: mit\n", FOLDER_LICENCE),
+        ("# license: mit\n", FOLDER_LICENCE),
+    ],
+)
+def test_the_licence_that_a_model_card_states(copy: Path, card: str, shown: str) -> None:
+    (copy / "README.md").write_text(card)
+    assert find(str(copy)).licence == shown
+
+
+def test_a_card_does_not_hide_whose_shape_a_model_has(copy: Path) -> None:
+    change_config(copy, "decoder", **SMALL, num_attention_heads=16)
+    (copy / "README.md").write_text("---\nlicense: mit\n---\n")
+    assert find(str(copy)).licence == f"mit (its README.md); a model of this shape by Meta is {META_LICENCE}"
+    (copy / "README.md").write_bytes(b"---\nlicense: \xff\n---\n")
+    assert find(str(copy)).licence.startswith(FOLDER_LICENCE)

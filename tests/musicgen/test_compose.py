@@ -119,3 +119,11 @@ def test_what_was_found_is_shown() -> None:
     (lack, *_) = lacking(check_prompt("slow jazz"))
     assert str(lack).startswith("lacks   length: 2 words, ")
     assert " -> write several sentences" in str(lack)
+
+
+def test_a_long_track_of_the_medium_model_is_no_transition() -> None:
+    assert "This is a transition" in compose("house", "medium", duration_s=30).prompt
+    long = compose("house", "medium", duration_s=180).prompt
+    assert "transition" not in long
+    assert "It opens with drums and bass" in long
+    assert compose("house", "small", duration_s=180).prompt == compose("house", "small").prompt

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +13,9 @@ from safetensors.torch import load_file, save_file
 from tiny_musicgen import build_tiny_musicgen  # type: ignore[import-not-found]
 
 from soundwright.core.errors import BadInput, UsageError
+from soundwright.musicgen.cache import Cache
 from soundwright.musicgen.checkpoints import find
+from soundwright.musicgen.decoder import Decoder
 from soundwright.musicgen.engine import Engine, Track
 from soundwright.musicgen.generation import SamplingSettings
 
@@ -103,3 +108,56 @@ def test_a_tensor_that_is_not_there_or_has_another_shape_is_named(tmp_path: Path
         engine = Engine(find(str(folder)), device="cpu")
         with pytest.raises(BadInput, match=lost.partition(".")[2].replace(".", r"\.")):
             use_all(engine)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "int8"])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "decoder.lm_heads.1.weight",
+        "text_encoder.encoder.final_layer_norm.weight",
+        "audio_encoder.encoder.layers.0.conv.bias",
+    ],
+)
+def test_weights_that_are_no_numbers_are_no_music(tmp_path: Path, name: str, value: float, dtype: str) -> None:
+    """Packing to 16 bits made a large number of a NaN, so that not even the logits showed it."""
+    folder = build_tiny_musicgen(tmp_path)
+    weights = load_file(folder / "model.safetensors")
+    weights[name].view(-1)[3] = value
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(BadInput, match=f"{name.partition('.')[2]} has numbers that are not finite.*music preload"):
+        use_all(Engine(find(str(folder)), device="cpu", dtype=dtype))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "told"),
+    [("float16", "in float16-packed -> use --dtype float32;"), ("float32", "in float32 -> the weights are damaged")],
+)
+def test_logits_that_stop_being_numbers_are_told_at_that_column(
+    dtype: str, told: str, tiny_musicgen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, state = Engine(find(str(tiny_musicgen)), device="cpu", dtype=dtype), tmp_path / "state.npz"
+    seen: list[int] = []
+
+    def stepper(decoder: Decoder, cache: Cache) -> Callable[[torch.Tensor], torch.Tensor]:
+        return lambda codes: decoder(codes, cache) * (math.inf if len(seen) > 20 else 1.0)
+
+    monkeypatch.setattr("soundwright.musicgen.window.stepper", stepper)
+    track = Track("x", duration_s=1, state=state)
+    with pytest.raises(BadInput, match=f"logits are not finite {told}") as caught:
+        engine.tokens([track], SamplingSettings(), progress=lambda at: seen.append(at.frame))
+    assert "\n" not in str(caught.value)
+    assert len(seen) < 25
+    assert not state.exists()
+
+
+@pytest.mark.parametrize("lost", ["upsampling_ratios", "sampling_rate"])
+def test_a_config_may_leave_out_what_every_musicgen_has(tmp_path: Path, lost: str) -> None:
+    folder = build_tiny_musicgen(tmp_path)
+    config = json.loads((folder / "config.json").read_text())
+    del config["audio_encoder"][lost]
+    (folder / "config.json").write_text(json.dumps(config))
+    engine = Engine(find(str(folder)), device="cpu")
+    assert (engine.sample_rate, engine.frame_rate) == (32_000, 50)
+    use_all(engine)

@@ -56,6 +56,14 @@ def test_a_loudness_that_cannot_be_met_is_said(tmp_path: Path) -> None:
     assert "and not at -5: the limiter held back" in done.warnings[0]
 
 
+def test_a_loudness_at_the_floor_of_the_measure_is_not_laid_on_the_limiter(tmp_path: Path) -> None:
+    done = write(tmp_path / "a.wav", music(), FinishOptions(loudness=-70))
+    assert done.reduction_db == 0
+    (warning,) = done.warnings
+    assert "limiter" not in warning
+    assert warning.endswith("loudness is not measured under -70 LUFS")
+
+
 def test_a_peak_is_met(tmp_path: Path) -> None:
     write(tmp_path / "a.wav", music(), FinishOptions(peak=-3))
     assert 20 * np.log10(true_peak(read(tmp_path / "a.wav"))) == pytest.approx(-3, abs=0.01)

@@ -49,6 +49,7 @@ def test_a_track_its_record_and_its_tags(tiny_musicgen: Path, tmp_path: Path) ->
     assert record["engine"]["torch"]
     tags = read_tags(tmp_path / "track.wav")
     assert tags.title == PROMPT
+    assert record["model"].pop("folder") == str(tiny_musicgen.resolve())  # a place on this machine, for this machine
     assert json.loads(tags.comment) == {name: value for name, value in record.items() if name != "run"}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["track.json", "track.wav"]
     lines = "\n".join(result.lines())
@@ -149,16 +150,20 @@ def test_stop_after_a_window_and_resume(tiny_musicgen: Path, tmp_path: Path) -> 
     with listening(_stop_after_a_window):
         stopped = make(tiny_musicgen, track, **options)
     assert stopped.exit_code == 130
-    assert "--resume" in "\n".join(stopped.lines())
-    assert state_path(track).exists()
+    assert "the same command goes on from there" in "\n".join(stopped.lines())
+    saved = state_path(track).read_bytes()
     assert not track.exists()
-    with pytest.raises(UsageError, match=r"begun with other settings \(prompt\)"):
-        make(tiny_musicgen, track, prompt="another", resume=True, **options)
+    for resume in (False, True):
+        with pytest.raises(UsageError, match=r"begun with other settings \(prompt\).*--overwrite to begin anew"):
+            make(tiny_musicgen, track, prompt="another", resume=resume, **options)
+    assert state_path(track).read_bytes() == saved
     seen: list[Event] = []
     with listening(seen.append):
-        done = make(tiny_musicgen, track, resume=True, seed=None, **options)
+        done = make(tiny_musicgen, track, seed=None, **options)
     assert done.exit_code == 0
-    assert not any("1 of 2 windows" in event.text for event in seen if isinstance(event, Note))
+    notes = [event.text for event in seen if isinstance(event, Note)]
+    assert not any("1 of 2 windows" in text for text in notes)
+    assert "track.wav: seed 5, 32 s; going on with what was begun and saved (--overwrite begins anew)" in notes
     whole = make(tiny_musicgen, tmp_path / "whole.wav", **options)
     assert whole.exit_code == 0
     assert track.read_bytes() == (tmp_path / "whole.wav").read_bytes()
@@ -200,8 +205,9 @@ def test_memory_that_runs_out_halves_what_is_done_at_once_and_is_recorded(
         raise MemoryError
 
     monkeypatch.setattr(Engine, "tokens", none)
-    with pytest.raises(BadInput, match=r"memory ran out.*--resume"):
+    with pytest.raises(BadInput, match=r"memory ran out, and it was the only track -> free some memory"):
         make(tiny_musicgen, tmp_path / "never.wav")
+    assert not list(tmp_path.glob(".*"))  # nothing was saved, so nothing is left
 
 
 def test_continue_from_any_rate_and_follow_a_melody(

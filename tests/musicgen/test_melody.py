@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -108,3 +109,19 @@ def test_a_melody_is_heard_in_every_window_and_alone_as_in_a_batch(tiny_musicgen
 def test_a_model_without_melody_says_so(engine: Engine) -> None:
     with pytest.raises(UsageError, match="--model melody"):
         engine.tokens([Track("x", melody=tone(440, 1))], GREEDY)
+
+
+@pytest.mark.parametrize("name", ["processor_config.json", "preprocessor_config.json"])
+@pytest.mark.parametrize("damage", ["{", "[]", '{"feature_extractor": 3}', '{"n_fft": "many"}', '{"hop_length": 0}'])
+def test_a_damaged_file_of_settings_is_one_line(
+    name: str, damage: str, tiny_musicgen: Path, tiny_musicgen_melody: Path, tmp_path: Path
+) -> None:
+    melody = shutil.copytree(tiny_musicgen_melody, tmp_path / "melody")
+    (melody / name).write_text(damage)
+    with pytest.raises(BadInput, match=name) as caught:
+        Engine(find(str(melody)), device="cpu")
+    assert "\n" not in str(caught.value)
+    assert caught.value.remedy is not None
+    plain = shutil.copytree(tiny_musicgen, tmp_path / "plain")
+    (plain / name).write_text(damage)
+    Engine(find(str(plain)), device="cpu").tokens([Track("x", duration_s=0.1)], SamplingSettings())

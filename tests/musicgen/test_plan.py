@@ -142,3 +142,35 @@ def test_the_table_in_the_documents_is_the_plans() -> None:
     docs = Path(__file__).parents[2] / "docs"
     text = "".join(page.read_text(encoding="utf-8") for page in docs.glob("musicgen*.md"))
     assert "\n".join(table()) in text, "run `python -m soundwright.musicgen.memory_table`"
+
+
+def test_a_recording_that_is_continued_is_counted() -> None:
+    none, short, long = (plan("small", recording_s=seconds) for seconds in (0.0, 10.0, 3600.0))
+    assert (none.encode, short.encode) == (0, long.encode)
+    assert 60e6 < short.encode < 150e6
+    assert long.peak - short.peak == pytest.approx(3590 * 3 * 4 * 32_000), "in float32, both sides and one more"
+    assert "piece of the recording" in list(short.lines())[1]
+    tiny = make_plan("tiny", ModelShape(1, 64, 64), Work("float32", "cuda", decode_chunk=5, recording_s=5.0))
+    assert tiny.peak == tiny.process + tiny.codec + tiny.encode
+
+
+def test_processes_that_share_a_machine_share_its_memory() -> None:
+    one = plan("medium", precision="float32")
+    two = plan("medium", precision="float32", ranks=2)
+    apart = plan("medium", precision="float32", ranks=2, local_ranks=1)
+    assert two.load == one.load == one.weights
+    assert one.weights / 2 < two.weights < 0.62 * one.weights
+    assert two.peak >= 2 * two.process + two.load + two.weights, "one has all of it while another has its part"
+    assert two.peak < 2 * one.peak
+    assert apart.peak == apart.process + apart.load, "until it is shared out it is whole"
+    assert "in turns" in list(two.lines())[-1]
+    with pytest.raises(UsageError, match="--model small"):
+        require_fit(two, 10 * 10**9)
+
+
+def test_a_gpu_holds_its_part_and_the_cpu_the_whole_for_a_while() -> None:
+    one = plan("large", precision="float16", device="cuda")
+    four = plan("large", precision="float16", device="cuda", ranks=4)
+    assert four.peak < 0.5 * one.peak
+    assert four.host == one.load
+    assert "on the CPU" in list(four.lines())[-1]

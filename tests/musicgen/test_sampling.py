@@ -1,14 +1,23 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 from transformers.generation.logits_process import ClassifierFreeGuidanceLogitsProcessor
 
-from soundwright.core.errors import UsageError
-from soundwright.musicgen.sampling import SamplingSettings, draw, generator, guide, restrict
+from soundwright.core.errors import BadInput, UsageError
+from soundwright.musicgen.sampling import (
+    SamplingSettings,
+    draw,
+    generator,
+    guide,
+    require_finite,
+    require_sound,
+    restrict,
+)
 
 LOGITS = torch.randn(3, 4, 64, generator=torch.Generator().manual_seed(0)) * 2
 
@@ -95,3 +104,36 @@ def test_an_item_draws_the_same_beside_others() -> None:
 def test_what_is_out_of_range_is_one_line_with_the_option(wrong: dict[str, float]) -> None:
     with pytest.raises(UsageError, match=f"--{next(iter(wrong))}"):
         SamplingSettings(**wrong)
+
+
+@pytest.mark.parametrize("name", ["temperature", "top_p", "cfg_coef", "extend_stride"])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_is_no_number_is_one_line_with_a_remedy(name: str, value: float) -> None:
+    with pytest.raises(UsageError, match=f"--{name} must be") as caught:
+        SamplingSettings(**{name: value})  # type: ignore[arg-type]
+    assert caught.value.remedy is not None
+    assert "\n" not in str(caught.value)
+
+
+def test_values_that_overflow_are_refused() -> None:
+    for wrong in ({"temperature": 1e-40}, {"cfg_coef": 1e38}):
+        with pytest.raises(UsageError, match=f"--{next(iter(wrong))}"):
+            SamplingSettings(**wrong)  # type: ignore[arg-type]
+    SamplingSettings(temperature=0.001, cfg_coef=-2)
+
+
+def test_what_cannot_make_a_track_is_refused_before() -> None:
+    require_sound(SamplingSettings(), 30)
+    for stride in (30.0, 31.5):
+        with pytest.raises(UsageError, match="--extend_stride must be less than the 30 s of a window.*18 seconds"):
+            require_sound(SamplingSettings(extend_stride=stride), 30)
+    unchecked = SimpleNamespace(temperature=math.nan, top_k=250, top_p=0.0, cfg_coef=3.0, extend_stride=18.0)
+    with pytest.raises(UsageError, match="--temperature"):
+        require_sound(unchecked, 30)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_numbers_that_are_not_finite_name_the_arithmetic(value: float) -> None:
+    require_finite(torch.tensor(1.0).isfinite().all(), "float16")
+    with pytest.raises(BadInput, match="not finite in bfloat16 -> use --dtype float32"):
+        require_finite(torch.tensor(value).isfinite().all(), "bfloat16")

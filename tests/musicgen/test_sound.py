@@ -63,3 +63,10 @@ def test_a_codec_that_normalises_over_time_is_refused(tiny_musicgen: Path) -> No
     codec.config.normalize = True
     with pytest.raises(BadInput, match="cannot be decoded in pieces"):
         SoundDecoder(codec, 1)
+
+
+def test_sound_that_is_no_numbers_is_refused(tiny_musicgen: Path) -> None:
+    codec = load_codec(find(str(tiny_musicgen)), "cpu")
+    codec.decoder.layers[-1].conv.bias.data[0] = torch.nan
+    with pytest.raises(BadInput, match="no finite numbers of the tokens"):
+        list(SoundDecoder(codec, 1).pieces(codes_of(4, 10)))

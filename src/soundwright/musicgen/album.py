@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from soundwright.core.errors import SoundwrightError, UsageError, show_path
-from soundwright.musicgen.album_join import Joined, join_tracks
+from soundwright.core.errors import UsageError, show_path
+from soundwright.musicgen.album_join import Joined, join_tracks, target_of
 from soundwright.musicgen.album_plan import AlbumPlan, AlbumTrack, read_plan
+from soundwright.musicgen.album_record import require_own_files
 from soundwright.musicgen.checkpoints import NAMES, find
 from soundwright.musicgen.finishing import FinishOptions
+from soundwright.musicgen.job import Job, settle
+from soundwright.musicgen.looking import look_at_all
 from soundwright.musicgen.making import Item
 from soundwright.musicgen.options import MachineOptions, SamplingOptions
 from soundwright.musicgen.outcome import Outcome, licence_line
-from soundwright.musicgen.outputs import require_writable, seed_before, stands_already, unfinished_at
-from soundwright.musicgen.record import Record, record_at
-from soundwright.musicgen.session import engine_for, make_items, record_of, settle
-from soundwright.musicgen.track_request import Defaults, draw_seed, one_request, safe_name
-from soundwright.runs.events import ItemFailed, Note, emit
+from soundwright.musicgen.output_lock import folder_lock
+from soundwright.musicgen.outputs import require_writable
+from soundwright.musicgen.plan import Plan
+from soundwright.musicgen.session import agree, engine_for, make_items, plan_for
+from soundwright.musicgen.track_request import Defaults, one_request, safe_name
+from soundwright.runs.events import Note, emit
 from soundwright.runs.summary import INTERRUPTED
 
 
@@ -41,7 +47,7 @@ class Album:
         """0 all good, 1 a track failed, 130 stopped before the end."""
         if any(outcome.stopped for outcome in self.outcomes):
             return INTERRUPTED
-        return 1 if self.joined is None else 0
+        return 1 if self.outcomes and self.joined is None else 0
 
     def lines(self) -> Iterator[str]:
         """The result for a person."""
@@ -84,28 +90,56 @@ def album(
         UsageError: a model or style is unknown; what stands in OUTPUT is something else; a plan of the memory does not
             fit.
     """
+    machine.check()
     wanted = read_plan(plan)
     folder = output or plan.with_suffix("")
     if folder.exists() and not folder.is_dir():
         raise UsageError("an album needs a folder; it is a file", path=folder, remedy="give another --output")
-    require_writable(folder / "set.wav")
+    models = [track.chosen_model(_models(wanted)) for track in wanted.tracks]
+    requests = [
+        one_request(track.prompt, _defaults(track, wanted, i, models[i], style_folders))
+        for i, track in enumerate(wanted.tracks)
+    ]
     paths = [folder / f"{i + 1:02d}-{safe_name(track.name)}.{wanted.format}" for i, track in enumerate(wanted.tracks)]
-    outcomes: dict[int, Outcome] = {}
-    licences: list[str] = []
-    # One model after the other, each loaded once.
-    for model in dict.fromkeys(track.chosen_model(_models(wanted)) for track in wanted.tracks):
-        chosen = [i for i, track in enumerate(wanted.tracks) if track.chosen_model(_models(wanted)) == model]
-        made, licence = _make_with(model, chosen, wanted, paths, style_folders, overwrite, sampling, machine)
-        outcomes |= made
-        licences.append(licence)
-        if any(outcome.stopped for outcome in made.values()):
-            break
-    for i, path in enumerate(paths):
-        outcomes.setdefault(i, Outcome(path, None, stopped=True))
-    ordered = tuple(outcomes[i] for i in range(len(paths)))
-    joined = None
-    if not any(outcome.stopped or outcome.error for outcome in ordered):
-        joined = join_tracks(wanted, paths, folder)
+    target = target_of(wanted, folder)
+    _require_other_name(target, paths, plan)
+    jobs = _jobs(models, wanted, sampling, machine, plan)
+    licences = [
+        licence_line(job.setting.checkpoint.hub_id or show_path(job.setting.checkpoint.folder), licence)
+        for job in jobs.values()
+        for licence in [job.setting.checkpoint.licence]
+    ]
+    with ExitStack() as stack:
+        found: list[Item | Outcome] = []
+        # Under torchrun the first process looks, writes, joins and tells for all.
+        leads = not machine.fsdp or os.environ.get("RANK", "0") == "0"
+        planned: dict[str, tuple[Plan, int | None]] = {}
+        if leads:
+            require_writable(target)
+            stack.enter_context(folder_lock(folder))
+            require_own_files(target, overwrite=overwrite)
+            tracks = zip(requests, paths, models, strict=True)
+            files = [((request, path, wanted.format), jobs[model]) for request, path, model in tracks]
+            found = look_at_all("tracks", files, overwrite=overwrite)
+            for model, items in _by_model(models, found).items():
+                emit(Note(f"{len(items)} {'track' if len(items) == 1 else 'tracks'} with {model}"))
+                planned[model] = plan_for(jobs[model], [item.record for item in items.values()])
+        outcomes = {i: each for i, each in enumerate(found) if isinstance(each, Outcome)}
+        # One model after the other, each loaded once.
+        for model, job in jobs.items():
+            items = _by_model(models, found).get(model, {})
+            if items or machine.fsdp:
+                made = _make(items, job, planned.get(model))
+                outcomes |= made
+                if any(outcome.stopped for outcome in made.values()):
+                    break
+        if not leads:
+            return Album((), None, ())
+        ordered = tuple(outcomes.get(i) or Outcome(path, None, stopped=True) for i, path in enumerate(paths))
+        joined = None
+        if not any(outcome.stopped or outcome.error for outcome in ordered):
+            records = [outcome.record for outcome in ordered if outcome.record]
+            joined = join_tracks(wanted, paths, records, target)
     return Album(ordered, joined, tuple(dict.fromkeys(licences)))
 
 
@@ -113,50 +147,46 @@ def _models(plan: AlbumPlan) -> dict[str, str]:
     return {str(kind): model for kind, model in plan.models.items()}
 
 
-def _make_with(
-    model: str,
-    chosen: list[int],
-    plan: AlbumPlan,
-    paths: list[Path],
-    style_folders: Sequence[Path],
-    overwrite: bool,
-    sampling: SamplingOptions,
-    machine: MachineOptions,
-) -> tuple[dict[int, Outcome], str]:
+def _require_other_name(target: Path, paths: list[Path], plan: Path) -> None:
+    """Refuses a title that is the name of a track's file, whatever the case: some disks do not tell them apart."""
+    same = next((path for path in paths if path.stem.lower() == target.stem.lower()), None)
+    if same is not None:
+        raise UsageError(f"the set and its track {same.name} have one name", path=plan, remedy="give another title")
+
+
+def _jobs(
+    models: list[str], plan: AlbumPlan, sampling: SamplingOptions, machine: MachineOptions, where: Path
+) -> dict[str, Job]:
+    """Each model of a set with its settings; all are found before the first of them works for hours."""
+    jobs = {}
+    for model in dict.fromkeys(models):
+        jobs[model] = Job(settle(find(model), machine), sampling, FinishOptions(loudness=plan.loudness))
+        jobs[model].check()
+    rates = {int(job.setting.checkpoint.config["audio_encoder"]["sampling_rate"]) for job in jobs.values()}
+    if len(rates) > 1:
+        told = " and ".join(f"{rate} Hz" for rate in sorted(rates))
+        raise UsageError(f"its models are at {told}", path=where, remedy="use models of one sample rate")
+    return jobs
+
+
+def _by_model(models: list[str], found: list[Item | Outcome]) -> dict[str, dict[int, Item]]:
+    """The tracks to make, by their number, of each model that has some."""
+    items: dict[str, dict[int, Item]] = {}
+    for i, each in enumerate(found):
+        if isinstance(each, Item):
+            items.setdefault(models[i], {})[i] = each
+    return items
+
+
+def _make(items: dict[int, Item], job: Job, planned: tuple[Plan, int | None] | None) -> dict[int, Outcome]:
     """The tracks of one model."""
-    checkpoint = find(model)
-    setting = settle(checkpoint, machine)
-    finish = FinishOptions(loudness=plan.loudness)
-    outcomes: dict[int, Outcome] = {}
-    items: dict[int, Item] = {}
-    for i in chosen:
-        try:
-            request = one_request(plan.tracks[i].prompt, _defaults(plan.tracks[i], plan, i, model, style_folders))
-            seed = request.seed if request.seed is not None else seed_before(paths[i], resume=True)
-            seed = draw_seed() if seed is None else seed
-            record = record_of(request, seed, setting, sampling, finish, plan.format)
-            if stands_already(paths[i], record, overwrite=overwrite):
-                outcomes[i] = Outcome(paths[i], record_at(paths[i]) or record, already=True)
-            else:
-                items[i] = Item(paths[i], record, resume=_resumes(paths[i], record))
-        except SoundwrightError as error:
-            emit(ItemFailed(paths[i].name, error))
-            outcomes[i] = Outcome(paths[i], None, error=error)
-    if items:
-        emit(Note(f"{len(items)} tracks with {model}"))
-        with engine_for(setting) as engine:
-            made = make_items(engine, setting, list(items.values()), sampling, finish, goes_on=True)
-        outcomes |= dict(zip(items, made, strict=True))
-    return outcomes, licence_line(checkpoint.hub_id or show_path(checkpoint.folder), checkpoint.licence)
+    with engine_for(job.setting) as engine:
+        (items,) = agree(engine, [items])
+        made = make_items(engine, job, list(items.values()), planned=planned, goes_on=True)
+    return dict(zip(items, made, strict=True))
 
 
 def _defaults(track: AlbumTrack, plan: AlbumPlan, index: int, model: str, style_folders: Sequence[Path]) -> Defaults:
     seed = track.seed if track.seed is not None else None if plan.seed is None else plan.seed + index
     size = model if model in NAMES else "medium"
     return Defaults(size, track.length_s(), track.negative_prompt, seed, track.style, tuple(style_folders))
-
-
-def _resumes(path: Path, record: Record) -> bool:
-    """Whether a track that was begun is the same one."""
-    begun = unfinished_at(path)
-    return begun is not None and not begun.differences(record)

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-import soundwright
 from soundwright.audio.files import AudioInfo, open_audio, probe
 from soundwright.audio.limiter import Limiter
 from soundwright.audio.tagged import require_space, write_tagged
-from soundwright.audio.tags import Tags
 from soundwright.core.errors import BadInput, show_path
 from soundwright.core.units import samples_from_seconds, seconds_from_samples
 from soundwright.musicgen.album_plan import AlbumPlan
+from soundwright.musicgen.album_record import BESIDE, SetRecord, set_record_at, set_track
 from soundwright.musicgen.crossfade import Part, join, joined_length
 from soundwright.musicgen.finishing import CEILING_DB
+from soundwright.musicgen.outputs import as_fault
+from soundwright.musicgen.record import Record
 from soundwright.musicgen.track_request import safe_name
 from soundwright.runs import atomic
 
@@ -32,56 +33,82 @@ class Joined:
         cue: its cue sheet.
         tracklist: names and times, for a person.
         duration_s: seconds.
+        already: it stood there, and nothing was done.
     """
 
     path: Path
     cue: Path
     tracklist: Path
     duration_s: float
+    already: bool = False
 
     def lines(self) -> Iterator[str]:
         """The set for a person."""
         yield (
             f"{show_path(self.path)}: {self.duration_s:.1f} s, cue sheet {show_path(self.cue.name)}, "
-            f"tracks {show_path(self.tracklist.name)}"
+            f"tracks {show_path(self.tracklist.name)}{', there already' if self.already else ''}"
         )
 
 
-def join_tracks(plan: AlbumPlan, paths: list[Path], folder: Path) -> Joined:
+def target_of(plan: AlbumPlan, folder: Path) -> Path:
+    """The file of the joined set."""
+    return folder / f"{safe_name(plan.title)}.{plan.format}"
+
+
+def join_tracks(plan: AlbumPlan, paths: list[Path], records: list[Record], target: Path) -> Joined:
     """Joins tracks that all stand there, in constant memory; where two loud ones meet, a limiter holds the peaks.
 
+    A set that was joined from the same tracks before is left as it is.
+
     Raises:
-        BadInput: tracks have different sample rates, or the disk is full.
+        BadInput: tracks have different sample rates or are shorter than their crossfades, or the disk is full.
     """
     infos = [probe(path) for path in paths]
     rate, channels = infos[0].sample_rate, max(info.channels for info in infos)
-    other = next((path for path, info in zip(paths, infos, strict=True) if info.sample_rate != rate), None)
-    if other is not None:
-        raise BadInput(f"is not at {rate} Hz as the first track", path=other, remedy="use models of one sample rate")
     overlaps = [samples_from_seconds(plan.overlap_s(i), rate) for i in range(len(paths))]
     lengths = [info.num_samples for info in infos]
+    _require_fit(paths, infos, overlaps)
     total = joined_length(zip(lengths, overlaps, strict=True))
-    require_space(folder, 2 * channels * total)
+    names = [track.name for track in plan.tracks]
+    seconds = [seconds_from_samples(start, rate) for start in _starts(lengths, overlaps)]
+    record = SetRecord(
+        title=plan.title,
+        tracks=[
+            set_track(name, path, made, start_s, plan.overlap_s(i))
+            for i, (name, path, made, start_s) in enumerate(zip(names, paths, records, seconds, strict=True))
+        ],
+        sound={"num_samples": total, "sample_rate": rate, "channels": channels},
+    )
+    cue, tracklist = (target.with_suffix(ending) for ending in BESIDE)
+    joined = Joined(target, cue, tracklist, seconds_from_samples(total, rate))
+    before = set_record_at(target)
+    if before is not None and before.facts() == record.facts() and before.is_whole(target):
+        return replace(joined, already=True)
+    require_space(target.parent, 2 * channels * total)
     parts = (
         Part(_pieces(path, channels), info.num_samples, overlap)
         for path, info, overlap in zip(paths, infos, overlaps, strict=True)
     )
-    target = folder / f"{safe_name(plan.title)}.{plan.format}"
-    starts = _starts(lengths, overlaps)
-    cue, tracklist = target.with_suffix(".cue"), target.with_suffix(".txt")
-    write_tagged(
-        target,
-        _limited(join(parts, channels), rate, channels),
-        rate,
-        channels,
-        format=plan.format,
-        tags=Tags(title=plan.title, artist="MusicGen", software=f"soundwright {soundwright.__version__}"),
-    )
-    names = [track.name for track in plan.tracks]
-    seconds = [seconds_from_samples(start, rate) for start in starts]
-    atomic.write_text(cue, _cue_sheet(plan.title, target.name, names, seconds))
-    atomic.write_text(tracklist, "".join(f"{_clock(s)}  {name}\n" for s, name in zip(seconds, names, strict=True)))
-    return Joined(target, cue, tracklist, seconds_from_samples(total, rate))
+    try:
+        record.begin(target)
+        pieces = _limited(join(parts, channels), rate, channels)
+        write_tagged(target, pieces, rate, channels, format=plan.format, tags=record.tags())
+        atomic.write_text(cue, _cue_sheet(plan.title, target, names, seconds))
+        atomic.write_text(tracklist, "".join(f"{_clock(s)}  {name}\n" for s, name in zip(seconds, names, strict=True)))
+        record.finish(target)
+    except OSError as error:
+        raise as_fault(error, target) from error
+    return joined
+
+
+def _require_fit(paths: list[Path], infos: list[AudioInfo], overlaps: list[int]) -> None:
+    for i, (path, info) in enumerate(zip(paths, infos, strict=True)):
+        if info.sample_rate != infos[0].sample_rate:
+            what = f"is not at {infos[0].sample_rate} Hz as the first track"
+            raise BadInput(what, path=path, remedy="use models of one sample rate")
+        # A track is whole frames of the codec, so it may be a hundredth of a second shorter than its plan.
+        if overlaps[i] + sum(overlaps[i + 1 : i + 2]) > info.num_samples:
+            raise BadInput("is shorter than its crossfades", path=path, remedy="make them shorter in the plan")
 
 
 def _starts(lengths: list[int], overlaps: list[int]) -> list[int]:
@@ -107,9 +134,9 @@ def _limited(pieces: Iterator[NDArray[np.float32]], rate: int, channels: int) ->
     yield limiter.finish()
 
 
-def _cue_sheet(title: str, file: str, names: list[str], starts_s: list[float]) -> str:
+def _cue_sheet(title: str, file: Path, names: list[str], starts_s: list[float]) -> str:
     """A cue sheet, whose times have 75 frames a second."""
-    lines = [f'TITLE "{_quoted(title)}"', f'FILE "{_quoted(file)}" WAVE']
+    lines = [f'TITLE "{_quoted(title)}"', f'FILE "{_quoted(file.name)}" {"MP3" if file.suffix == ".mp3" else "WAVE"}']
     for number, (name, start_s) in enumerate(zip(names, starts_s, strict=True), start=1):
         frames = int(start_s * 75 + 0.5)
         index = f"{frames // 4500:02d}:{frames // 75 % 60:02d}:{frames % 75:02d}"

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from soundwright.core.errors import BadInput, UsageError
+from soundwright.musicgen.licence import licence_of
+from soundwright.musicgen.model_shapes import ModelShape
 
 META_LICENCE = "CC-BY-NC-4.0"
 FOLDER_LICENCE = "as given by whoever made the folder"
@@ -49,7 +51,8 @@ NAMES: dict[str, Known] = {
 
 #: What is wanted of a hub repository; AudioCraft's own copies of the weights in the same place are not.
 HUB_FILES = ["*.json", "*.safetensors", "*.model"]
-_PRELOAD = "fill the cache with `soundwright music preload`, or give a whole folder"
+#: What to do about a folder that is not whole.
+REMEDY = "fill the cache with `soundwright music preload`, or give a whole folder"
 _MODEL_TYPES = ("musicgen", "musicgen_melody")
 _PARTS = ("text_encoder", "audio_encoder", "decoder")
 
@@ -126,11 +129,14 @@ def weight_files(folder: Path) -> list[Path]:
         return [single]
     if not index.is_file():
         other = "; weights in another format are not read" if any(folder.glob("*.bin")) else ""
-        raise BadInput(f"has no model.safetensors{other}", path=folder, remedy=_PRELOAD)
-    names = set(_json(index).get("weight_map", {}).values())
+        raise BadInput(f"has no model.safetensors{other}", path=folder, remedy=REMEDY)
+    weight_map = read_json(index).get("weight_map")
+    if not isinstance(weight_map, dict) or not all(isinstance(name, str) for name in weight_map.values()):
+        raise BadInput("has no weight_map", path=index, remedy=REMEDY)
+    names = set(weight_map.values())
     for name in sorted(names):
         if not (folder / name).is_file():
-            raise BadInput(f"is missing ({len(names)} files hold the weights)", path=folder / name, remedy=_PRELOAD)
+            raise BadInput(f"is missing ({len(names)} files hold the weights)", path=folder / name, remedy=REMEDY)
     return [folder / name for name in sorted(names)]
 
 
@@ -144,15 +150,15 @@ def safetensors_header(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         (length,) = struct.unpack("<Q", file.read(8).ljust(8, b"\xff"))
         if length > size - 8:
-            raise BadInput("is no safetensors file, or only the beginning of one", path=path, remedy=_PRELOAD)
+            raise BadInput("is no safetensors file, or only the beginning of one", path=path, remedy=REMEDY)
         try:
             header: dict[str, Any] = json.loads(file.read(length))
         except ValueError as error:
-            raise BadInput("is no safetensors file", path=path, remedy=_PRELOAD) from error
+            raise BadInput("is no safetensors file", path=path, remedy=REMEDY) from error
     header.pop("__metadata__", None)
     end = 8 + length + max((tensor["data_offsets"][1] for tensor in header.values()), default=0)
     if size != end:
-        raise BadInput(f"is cut off: {size:,} of {end:,} bytes", path=path, remedy=_PRELOAD)
+        raise BadInput(f"is cut off: {size:,} of {end:,} bytes", path=path, remedy=REMEDY)
     return header
 
 
@@ -184,28 +190,39 @@ def _from_hub(hub_id: str, revision: str | None) -> Path:
 def _checked(name: str, folder: Path, hub_id: str | None, revision: str, licence: str) -> Checkpoint:
     if not folder.is_dir():
         raise BadInput("no such folder", path=folder, remedy="give a folder as save_pretrained writes it")
-    config = _json(folder / "config.json")
+    config = read_json(folder / "config.json")
     if config.get("model_type") not in _MODEL_TYPES:
         raise BadInput(f"is the model type {config.get('model_type')!r}, not MusicGen", path=folder / "config.json")
     lacking = [part for part in _PARTS if not isinstance(config.get(part), dict)]
     if lacking:
-        raise BadInput(f"has no {' and no '.join(lacking)}", path=folder / "config.json", remedy=_PRELOAD)
+        raise BadInput(f"has no {' and no '.join(lacking)}", path=folder / "config.json", remedy=REMEDY)
     for path in weight_files(folder):
         safetensors_header(path)
     if not any((folder / file).is_file() for file in ("tokenizer.json", "spiece.model")):
-        raise BadInput("has no tokenizer.json", path=folder, remedy=_PRELOAD)
+        raise BadInput("has no tokenizer.json", path=folder, remedy=REMEDY)
+    try:
+        ModelShape.from_config(config)
+    except BadInput as error:
+        raise BadInput(error.message, path=folder / "config.json", remedy=error.remedy) from error
+    if licence in (FOLDER_LICENCE, HUB_LICENCE):
+        licence = licence_of(folder, config, list(NAMES), META_LICENCE, licence)
     return Checkpoint(name, folder, hub_id, revision, licence, config)
 
 
-def _json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object out of a checkpoint's folder.
+
+    Raises:
+        BadInput: the file is missing, or holds something else.
+    """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise BadInput(f"has no {path.name}", path=path.parent, remedy=_PRELOAD) from error
+        raise BadInput(f"has no {path.name}", path=path.parent, remedy=REMEDY) from error
     except ValueError as error:
-        raise BadInput("is not JSON", path=path, remedy=_PRELOAD) from error
+        raise BadInput("is not JSON", path=path, remedy=REMEDY) from error
     if not isinstance(value, dict):
-        raise BadInput("is not a JSON object", path=path, remedy=_PRELOAD)
+        raise BadInput("is not a JSON object", path=path, remedy=REMEDY)
     return value
 
 

@@ -21,6 +21,8 @@ _SIZES: tuple[Size, ...] = get_args(Size)
 #: The melody models have the decoders of these.
 _MELODY: dict[str, Size] = {"melody": "medium", "melody-large": "large"}
 
+_LONGEST_TRANSITION_S = 45.0
+
 
 @dataclass(frozen=True)
 class Composed:
@@ -52,6 +54,7 @@ def compose(
     folders: Sequence[Path] = (),
     exclusions: Exclusions = "words",
     extra: str = "",
+    duration_s: float | None = None,
 ) -> Composed:
     """Composes the prompt of a style for a model.
 
@@ -61,15 +64,24 @@ def compose(
         folders: of the user's own styles.
         exclusions: `words` puts them at the end of the prompt, `negative` into the negative prompt instead.
         extra: the user's own words, after the style's.
+        duration_s: of the track, seconds. The medium model's form is a transition of half a minute; a longer track has
+            the style's own.
 
     Raises:
         UsageError: there is no such style, size or way of exclusion.
         BadInput: the style's file is not as expected.
     """
-    return compose_file(find(style, folders), size, exclusions=exclusions, extra=extra)
+    return compose_file(find(style, folders), size, exclusions=exclusions, extra=extra, duration_s=duration_s)
 
 
-def compose_file(file: StyleFile, size: str, *, exclusions: Exclusions = "words", extra: str = "") -> Composed:
+def compose_file(
+    file: StyleFile,
+    size: str,
+    *,
+    exclusions: Exclusions = "words",
+    extra: str = "",
+    duration_s: float | None = None,
+) -> Composed:
     """Composes the prompt of a style's file; otherwise as `compose`.
 
     Raises:
@@ -79,7 +91,10 @@ def compose_file(file: StyleFile, size: str, *, exclusions: Exclusions = "words"
     if exclusions not in get_args(Exclusions):
         raise UsageError(f"expected exclusions in words or negative, found {exclusions!r}", remedy="choose one of them")
     chosen = size_of(size)
-    wanted = read_style(file.path).of_size(chosen)
+    style = read_style(file.path)
+    wanted = style.of_size(chosen)
+    if chosen == "medium" and duration_s is not None and duration_s > _LONGEST_TRANSITION_S:
+        wanted = wanted.model_copy(update={"form": style.form})
     sentences = [
         _opening(wanted),
         *(_sentence(text) for text in wanted.instruments.values()),

@@ -24,7 +24,9 @@ from soundwright.musicgen.decoder_config import DecoderConfig
 from soundwright.musicgen.generation import Condition, Progress, SamplingSettings, generate_tokens, saved_state
 from soundwright.musicgen.loading import load_codec, load_decoder
 from soundwright.musicgen.melody import ChromaSettings, Melody
+from soundwright.musicgen.model_shapes import ModelShape
 from soundwright.musicgen.precision import ARITHMETIC, resolve
+from soundwright.musicgen.prompt_encoder import PromptEncoder
 from soundwright.musicgen.windows import frames_from_seconds, plan_windows
 
 if TYPE_CHECKING:
@@ -73,6 +75,7 @@ class Engine:
 
     Raises:
         UsageError: the device does not have this arithmetic.
+        BadInput: a config of the checkpoint is damaged.
     """
 
     def __init__(
@@ -91,13 +94,12 @@ class Engine:
         self.device = sharding.device_of(device, self.place) if fsdp else device
         if threads is not None:
             torch.set_num_threads(threads)
-        codec = checkpoint.config["audio_encoder"]
-        self.sample_rate = int(codec["sampling_rate"])
-        self.frame_rate = self.sample_rate / float(np.prod(codec["upsampling_ratios"]))
+        self._shape = ModelShape.from_config(checkpoint.config)
+        self.sample_rate, self.frame_rate = self._shape.sample_rate, self._shape.frame_rate
         decoder = DecoderConfig.from_dict(checkpoint.config["decoder"])
         self.channels, self.num_codebooks = decoder.audio_channels, decoder.num_codebooks
         self.window_frames = frames_from_seconds(WINDOW_S, self.frame_rate)
-        self._chroma = ChromaSettings.of(checkpoint)
+        self._chroma = ChromaSettings.of(checkpoint) if checkpoint.takes_melody else ChromaSettings()
         self._decoder: Decoder | None = None
         self._codec: EncodecModel | None = None
         self._states: dict[str, Tensor | None] = {}
@@ -124,22 +126,21 @@ class Engine:
         A mono recording is heard on both sides by a stereo model, a stereo one is mixed down for a mono model. Samples
         beyond the last whole frame are left out: that frame would end in silence.
 
+        It is encoded in pieces, one channel at a time: memory does not grow with its length.
+
         Raises:
             UsageError: it is shorter than one frame.
+            BadInput: the codec does not load, or makes no finite numbers of it.
         """
-        hop = round(self.sample_rate / self.frame_rate)
+        hop = self._shape.hop
         whole = samples.shape[1] // hop * hop
         if not whole:
             raise UsageError(f"what is to be continued has {samples.shape[1]} samples, less than one frame ({hop})")
-        sides = samples.mean(axis=0, keepdims=True) if self.channels == 1 else samples
-        sides = np.broadcast_to(sides[: self.channels], (self.channels, samples.shape[1]))[:, :whole]  # [C, N]
-        audio = torch.from_numpy(np.array(sides, dtype=np.float32)).to(self.device)
-        with torch.inference_mode():
-            # One channel at a time: the codec is mono.
-            codes = [self.codec.encode(side[None, None], return_dict=False)[0] for side in audio]  # C of [1, 1, K/C, T]
-        interleaved = torch.cat(codes)[:, 0].transpose(0, 1).flatten(0, 1)  # [K, T]: L0 R0 L1 R1 ...
-        found: NDArray[np.int16] = interleaved.cpu().numpy().astype(np.int16)
-        return found
+        sides = samples.mean(axis=0, keepdims=True) if self.channels == 1 else samples[: self.channels]
+        encoder = PromptEncoder(self.codec)
+        codes = [encoder.codes(side[:whole]) for side in sides]  # at most C of [K / C, T]
+        codes += [codes[0]] * (self.channels - len(codes))
+        return np.stack(codes, axis=1).reshape(-1, codes[0].shape[1])  # [K, T]: L0 R0 L1 R1 ...
 
     def tokens(
         self,
@@ -160,7 +161,7 @@ class Engine:
         Raises:
             Cancelled: `cancelled` said so; states keep all whole windows.
             UsageError: a duration, a melody, a given beginning or a saved state does not go with the rest.
-            BadInput: weights or a saved state are damaged.
+            BadInput: weights or a saved state are damaged; the decoder's numbers are not finite.
         """
         conditions = self._conditions(tracks, sampling)
         for condition in conditions:
@@ -168,9 +169,10 @@ class Engine:
             saved_state(condition, self.num_codebooks)
         if self._decoder is None:
             self._codec = None  # both at once are not needed
-            self._decoder = load_decoder(self.checkpoint, self.precision, "cpu" if self.fsdp else self.device)
             if self.fsdp:
-                sharding.shard(self._decoder, self.device)
+                self._decoder = sharding.load_sharded(self.checkpoint, self.precision, self.device)
+            else:
+                self._decoder = load_decoder(self.checkpoint, self.precision, self.device)
         return generate_tokens(
             self._decoder,
             conditions,

@@ -67,6 +67,16 @@ class FinishOptions:
             if not 0 <= value < math.inf:
                 raise UsageError(f"{name} {value:g} is no length in seconds", remedy="give 0 or more")
 
+    def require_shorter(self, duration_s: float) -> None:
+        """Refuses fades that are longer than the track: it would never reach its level.
+
+        Raises:
+            UsageError: one is.
+        """
+        for name, value in (("--fade-in", self.fade_in), ("--fade-out", self.fade_out)):
+            if value > duration_s:
+                raise UsageError(f"{name} {value:g} s is longer than the track, {duration_s:g} s", remedy="shorten it")
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -197,12 +207,12 @@ class _Meters:
         self, gain_db: float, reduction_db: float, warnings: tuple[str, ...], wanted: float | None
     ) -> Finished:
         loudness, peak = self.loudness(), self.peak()
-        if wanted is not None and math.isfinite(loudness) and abs(loudness - wanted) > 0.5:
-            warnings = (
-                *warnings,
-                f"is at {loudness:.1f} LUFS and not at {wanted:g}: the limiter held back {reduction_db:.1f} dB to keep "
-                f"true peaks under {CEILING_DB:g} dBTP",
-            )
+        if wanted is not None and not warnings and not abs(loudness - wanted) <= 0.5:
+            reached = f"is at {loudness:.1f} LUFS and not at {wanted:g}" if math.isfinite(loudness) else "is very quiet"
+            # Parts under -70 LUFS do not count as sound, so a quiet track measures louder than it was asked to be.
+            reason = f"the limiter held back {reduction_db:.1f} dB to keep true peaks under {CEILING_DB:g} dBTP"
+            reason = reason if reduction_db >= 0.05 else "loudness is not measured under -70 LUFS"
+            warnings = (f"{reached}: {reason}",)
         return Finished(
             self._num_samples,
             gain_db,

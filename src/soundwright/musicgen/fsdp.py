@@ -10,13 +10,20 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import torch
 import torch.distributed as dist
 
 from soundwright.core.errors import UsageError
+from soundwright.musicgen.checkpoints import Checkpoint
 from soundwright.musicgen.decoder import Decoder
+from soundwright.musicgen.loading import load_decoder
+from soundwright.musicgen.precision import Precision
 from soundwright.training.ranks import Place
+
+if TYPE_CHECKING:
+    from torch.distributed.device_mesh import DeviceMesh
 
 #: Without a process group.
 ALONE = Place()
@@ -48,13 +55,37 @@ def device_of(device: str, place: Place) -> str:
     return f"cuda:{os.environ.get('LOCAL_RANK', place.rank)}" if device.startswith("cuda") else device
 
 
-def shard(decoder: Decoder, device: str) -> None:
-    """Leaves this process its part of a decoder that was loaded on the CPU, and moves the rest to the device."""
-    # Here and not above: importing them takes a second that nobody else has to wait.
+def load_sharded(checkpoint: Checkpoint, precision: Precision, device: str) -> Decoder:
+    """This process's part of a decoder; all processes call it.
+
+    A decoder is whole on the CPU until it is shared out. So the processes of a machine take turns, and the machine
+    holds one whole decoder at a time besides the parts that are done; `plan.make_plan` counts that.
+    """
+    # Here and not above: importing it takes a second that nobody else has to wait.
     from torch.distributed.device_mesh import init_device_mesh
-    from torch.distributed.fsdp import fully_shard
 
     mesh = init_device_mesh(device.partition(":")[0], (dist.get_world_size(),))
+    decoder: Decoder | None = None
+    for turn in range(_turns(device)):
+        if turn == int(os.environ.get("LOCAL_RANK", dist.get_rank())):
+            decoder = load_decoder(checkpoint, precision, "cpu")
+            _shard(decoder, device, mesh)
+        dist.barrier()
+    assert decoder is not None
+    return decoder
+
+
+def _turns(device: str) -> int:
+    """Processes of the machine that has the most."""
+    here = torch.tensor(int(os.environ.get("LOCAL_WORLD_SIZE", dist.get_world_size())), device=device)
+    dist.all_reduce(here, op=dist.ReduceOp.MAX)
+    return int(here)
+
+
+def _shard(decoder: Decoder, device: str, mesh: DeviceMesh) -> None:
+    """Leaves this process its part of a decoder that was loaded on the CPU, and moves the rest to the device."""
+    from torch.distributed.fsdp import fully_shard
+
     for block in decoder.blocks:
         fully_shard(block, mesh=mesh)
     fully_shard(decoder, mesh=mesh)

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
 
 from soundwright.core.errors import SoundwrightError, UsageError
 from soundwright.musicgen.checkpoints import NAMES, find
 from soundwright.musicgen.finishing import FinishOptions
+from soundwright.musicgen.job import Job, settle
+from soundwright.musicgen.looking import Wanted, look_at, look_at_all
 from soundwright.musicgen.making import Item
 from soundwright.musicgen.options import MachineOptions, SamplingOptions, check_duration, check_seed
 from soundwright.musicgen.outcome import Generated, Outcome
-from soundwright.musicgen.outputs import (
-    format_of,
-    require_same_track,
-    require_writable,
-    seed_before,
-    stands_already,
-    unfinished_at,
-)
-from soundwright.musicgen.record import Record
-from soundwright.musicgen.session import Setting, agree, engine_for, make_items, record_of, settle
-from soundwright.musicgen.track_request import Defaults, TrackRequest, draw_seed, one_request, requests_from_file
-from soundwright.runs.events import ItemFailed, Note, emit
+from soundwright.musicgen.output_lock import folder_lock, track_lock
+from soundwright.musicgen.outputs import format_of, require_writable
+from soundwright.musicgen.session import agree, engine_for, make_items
+from soundwright.musicgen.track_request import Defaults, TrackRequest, one_request, requests_from_file
+from soundwright.runs.events import Note, emit
 
 
 def generate(
@@ -49,10 +45,10 @@ def generate(
 ) -> Generated:
     """Makes music from words with MusicGen, of any length up to an hour, the same for the same seed.
 
-    A track longer than 30 s is made in windows that overlap; after each its tokens are saved, and --resume goes on from
-    there. Memory depends on the model, not on the duration; a plan of it is shown before the work. Beside the track
-    stands its record, `track.json` for `track.wav`, which is in the file's tags too; `music replay` makes the track
-    again from it. A track that stands there already with the same settings is left as it is.
+    A track longer than 30 s is made in windows that overlap; after each its tokens are saved, and the same command goes
+    on with a track that was stopped. Memory depends on the model, not on the duration; a plan of it is shown before the
+    work. Beside the track stands its record, `track.json` for `track.wav`, which is in the file's tags too; `music
+    replay` makes the track again from it. A track that stands there already with the same settings is left as it is.
 
     Args:
         model: small, medium, large (experimental), melody, melody-large, stereo-small, stereo-medium, ...; or a folder
@@ -72,8 +68,8 @@ def generate(
         continue_from: A recording to go on from; it becomes the beginning of the track, and counts in its duration.
         melody: A recording whose melody is to be followed, by a melody model.
         format: wav, flac, ogg or mp3. Default: from the ending of OUTPUT; wav in a folder.
-        resume: Go on with a track that was stopped.
-        overwrite: Replace what stands at OUTPUT.
+        resume: Say so if there is nothing to go on from. A track that was stopped is gone on with anyway.
+        overwrite: Replace what stands at OUTPUT, and begin anew with what was stopped; without --seed with another.
         sampling: How tokens are drawn.
         finish: Level and fades.
         machine: Where and how the work is done.
@@ -101,54 +97,31 @@ def generate(
         requests = [one_request(prompt, defaults)]
     else:
         requests, bad = requests_from_file(prompts, defaults)
-        for problem in bad:
-            emit(ItemFailed(str(prompts), problem))
-    outputs = _outputs(requests, output, format, batch=prompts is not None)
-    for path in outputs:
-        require_writable(path)
+    wanted = _files(requests, output, format, batch=prompts is not None)
     checkpoint = find(model)
-    if melody is not None and not checkpoint.takes_melody:
-        raise UsageError(
-            f"--model {model} takes no melody", path=melody, remedy="use --model melody, or leave out --melody"
-        )
     if known is not None and known.experimental:
         emit(Note(f"{model} is experimental: it is slow, needs a large GPU, and is not better at every kind of music"))
-    setting = settle(checkpoint, machine)
-    sources = {"continue_from": continue_from, "melody": melody}
-    with engine_for(setting) as engine:
-        drawn = agree(engine, [draw_seed() for _ in requests])
-        items: list[Item] = []
-        outcomes: dict[Path, Outcome] = {}
-        for request, path, chance in zip(requests, outputs, drawn, strict=True):
-            try:
-                record = _record(request, path, chance, setting, sampling, finish, format, resume, sources)
-                if stands_already(path, record, overwrite=overwrite):
-                    outcomes[path] = Outcome(path, _with_sound(record, path), already=True)
-                    continue
-                items.append(Item(path, record, resume=_can_resume(path, record, resume)))
-            except SoundwrightError as error:
-                if prompts is None:
-                    raise
-                emit(ItemFailed(path.name, error))
-                outcomes[path] = Outcome(path, None, error=error)
-        agree(engine, [0])  # nobody writes before all have looked
-        for item in items if engine.place.rank == 0 else []:
-            emit(Note(f"{item.output.name}: seed {item.record.seed}, {item.record.duration_s:g} s"))
-        made = make_items(
-            engine,
-            setting,
-            items,
-            sampling,
-            finish,
-            continue_from=continue_from,
-            melody=melody,
-            goes_on=prompts is not None,
-        )
-        if engine.place.rank:
-            return Generated((), checkpoint.name, checkpoint.licence)  # the first process tells for all
-    outcomes |= {outcome.output: outcome for outcome in made}
+    job = Job(settle(checkpoint, machine), sampling, finish, continue_from, melody)
+    job.check()
+    with ExitStack() as stack:
+        engine = stack.enter_context(engine_for(job.setting))
+        found: list[Item | Outcome] = []
+        if engine.place.rank == 0:  # under torchrun the first process looks, and writes, for all
+            if prompts is None:
+                found = [_look_at_one(wanted[0], job, stack, resume=resume, overwrite=overwrite)]
+            else:
+                stack.enter_context(folder_lock(wanted[0][1].parent if wanted else output or Path("tracks")))
+                tracks = [(each, job) for each in wanted]
+                found = look_at_all("prompts", tracks, resume=resume, overwrite=overwrite, bad=bad)
+        found = agree(engine, found)
+        if prompts is None and isinstance(found[0], Outcome) and found[0].error:
+            raise found[0].error
+        items = [item for item in found if isinstance(item, Item)]
+        made = iter(make_items(engine, job, items, goes_on=prompts is not None))
+        outcomes = tuple(next(made) if isinstance(each, Item) else each for each in found)
+        tells = engine.place.rank == 0
     name = checkpoint.hub_id or str(checkpoint.folder)
-    return Generated(tuple(outcomes[path] for path in outputs), name, checkpoint.licence, len(bad))
+    return Generated(outcomes if tells else (), name, checkpoint.licence, len(bad) if tells else 0)
 
 
 def _require_one_source(prompt: str | None, prompts: Path | None, style: str | None) -> None:
@@ -163,47 +136,22 @@ def _size(model: str) -> str:
     return model if model in NAMES else "medium"
 
 
-def _outputs(requests: list[TrackRequest], output: Path | None, format: str | None, *, batch: bool) -> list[Path]:
+def _files(requests: list[TrackRequest], output: Path | None, format: str | None, *, batch: bool) -> list[Wanted]:
+    """Each track with its file and its format."""
     if not batch:
         path = output or Path(f"track.{format or 'wav'}")
-        format_of(path, format)
-        return [path]
+        return [(requests[0], path, format_of(path, format))]
     folder = output or Path("tracks")
     if folder.exists() and not folder.is_dir():
         raise UsageError("--prompts needs a folder for its tracks; it is a file", path=folder, remedy="give a folder")
-    return [folder / f"{request.name}.{format or 'wav'}" for request in requests]
+    ending = format or "wav"
+    return [(request, folder / f"{request.name}.{ending}", ending) for request in requests]
 
 
-def _record(
-    request: TrackRequest,
-    path: Path,
-    chance: int,
-    setting: Setting,
-    sampling: SamplingOptions,
-    finish: FinishOptions,
-    format: str | None,
-    resume: bool,
-    sources: dict[str, Path | None],
-) -> Record:
-    """The record of a request; a seed that was drawn for the same file before is not drawn again."""
-    seed = request.seed
-    if seed is None:
-        before = seed_before(path, resume=resume)
-        seed = chance if before is None else before
-    return record_of(request, seed, setting, sampling, finish, format_of(path, format), **sources)
-
-
-def _with_sound(record: Record, path: Path) -> Record:
-    from soundwright.musicgen.record import record_at
-
-    return record_at(path) or record
-
-
-def _can_resume(path: Path, record: Record, resume: bool) -> bool:
-    if resume:
-        if require_same_track(path, record):
-            return True
-        emit(Note(f"{path.name}: there is nothing to go on from; it is made from its beginning"))
-    elif unfinished_at(path) is not None:
-        emit(Note(f"{path.name}: a track that was stopped is begun anew; --resume would go on with it"))
-    return False
+def _look_at_one(wanted: Wanted, job: Job, stack: ExitStack, *, resume: bool, overwrite: bool) -> Item | Outcome:
+    try:
+        require_writable(wanted[1])
+        stack.enter_context(track_lock(wanted[1]))
+    except UsageError as error:
+        return Outcome(wanted[1], None, error=error)
+    return look_at(wanted, job, resume=resume, overwrite=overwrite)

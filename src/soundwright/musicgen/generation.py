@@ -112,7 +112,7 @@ def generate_tokens(
     Raises:
         Cancelled: `cancelled` said so; states keep all whole windows.
         UsageError: a saved state is of other settings, or nothing is to be sampled.
-        BadInput: a saved state is damaged.
+        BadInput: a saved state is damaged, or the decoder's numbers are not finite.
     """
     stride = round(settings.extend_stride * frame_rate)
     tracks = [_begin(condition, decoder, window_frames, stride) for condition in conditions]

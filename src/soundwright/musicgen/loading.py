@@ -15,6 +15,7 @@ from soundwright.musicgen.checkpoints import Checkpoint
 from soundwright.musicgen.decoder import Decoder
 from soundwright.musicgen.decoder_config import DecoderConfig
 from soundwright.musicgen.melody import ChromaSettings, silent_chroma
+from soundwright.musicgen.model_shapes import ModelShape, with_defaults
 from soundwright.musicgen.precision import Precision
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class Weights:
     """The tensors of a checkpoint by name, read one at a time.
 
     Raises:
-        BadInput: a tensor is missing or has another shape than its config says; a file does not open.
+        BadInput: a tensor is missing, has another shape than its config says, or is not finite; a file does not open.
     """
 
     def __init__(self, checkpoint: Checkpoint) -> None:
@@ -48,7 +49,11 @@ class Weights:
         if shape is not None and tuple(tensor.shape) != shape:
             raise BadInput(f"{name} is {list(tensor.shape)}, by config.json {list(shape)}", path=path, remedy=_REMEDY)
         # A copy: what safetensors gives is a view of a mapped file, which must not stay open for it.
-        return tensor.to(torch.float32, copy=True)
+        copied = tensor.to(torch.float32, copy=True)
+        # The sum takes no memory. Here, since packing to 16 or 8 bits makes a NaN a large number that nobody notices.
+        if not bool(copied.sum().isfinite()):
+            raise BadInput(f"{name} has numbers that are not finite", path=path, remedy=_REMEDY)
+        return copied
 
     def below(self, prefix: str) -> dict[str, Tensor]:
         """All tensors whose names begin so, under the rest of their names."""
@@ -89,13 +94,12 @@ def load_codec(checkpoint: Checkpoint, device: str) -> EncodecModel:
 
 def load_decoder(checkpoint: Checkpoint, precision: Precision, device: str) -> Decoder:
     """The decoder, tensor by tensor: more than its weights and one matrix is never held."""
-    config = checkpoint.config
     return Decoder(
-        DecoderConfig.from_dict(config["decoder"]),
+        DecoderConfig.from_dict(checkpoint.config["decoder"]),
         Weights(checkpoint).take,
         precision,
         device,
-        text_dim=config["text_encoder"]["d_model"],
+        text_dim=ModelShape.from_config(checkpoint.config).text_dim,
         chroma=silent_chroma(ChromaSettings.of(checkpoint)) if checkpoint.takes_melody else None,
     ).eval()
 
@@ -122,7 +126,7 @@ def _pretrained(model: Any, config: Any, checkpoint: Checkpoint, part: str) -> A
         # Through from_pretrained, which knows the names that weights had in older files.
         loaded, report = model.from_pretrained(
             None,
-            config=config.from_dict(checkpoint.config[part]),
+            config=config.from_dict(with_defaults(checkpoint.config, part)),
             state_dict=weights,
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # so that they are reported, and refused below in our words

@@ -6,11 +6,10 @@ saved window: the music is the same.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,16 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundwright.audio.tags import Tags
-from soundwright.core.errors import BadInput, SoundwrightError
+from soundwright.core.errors import SoundwrightError
 from soundwright.musicgen.finishing import Finished, FinishOptions, Shape, finish
 from soundwright.musicgen.options import MachineOptions, SamplingOptions
-from soundwright.musicgen.out_of_memory import free, is_out_of_memory
+from soundwright.musicgen.out_of_memory import free, is_out_of_memory, no_room_for_sound, no_room_for_tokens
 from soundwright.musicgen.outcome import Outcome
-from soundwright.musicgen.outputs import file_digest, unfinished_path
+from soundwright.musicgen.outputs import as_fault, clear_unless_saved, file_digest, unfinished_path
 from soundwright.musicgen.plan import Plan
 from soundwright.musicgen.progress import MusicProgress
 from soundwright.musicgen.record import Record, record_path, state_path
-from soundwright.runs.events import ItemFailed, Note, emit
+from soundwright.runs.events import Note, emit
 
 if TYPE_CHECKING:
     from soundwright.musicgen.engine import Engine
@@ -44,6 +43,9 @@ class Item:
         resume: go on from saved tokens.
         codes: its tokens int16 `[K, T]`, once they are there.
         began: when its turn came, on a clock of seconds.
+        begun: what is saved is this track's.
+        tried: its tokens were tried alone and memory ran out.
+        outcome: what became of it.
     """
 
     output: Path
@@ -51,6 +53,9 @@ class Item:
     resume: bool = False
     codes: NDArray[np.int16] | None = None
     began: float = field(default_factory=time.monotonic)
+    begun: bool = False
+    tried: bool = False
+    outcome: Outcome | None = None
 
 
 class Stopped(Exception):
@@ -90,7 +95,8 @@ class Maker:
         self._engine, self._plan, self._sampling, self._finish = engine, plan, sampling, finish
         self._at_once, self._chunk = machine.at_once, machine.decode_chunk
         self._melody, self._cancelled, self._goes_on = melody, cancelled, goes_on
-        self._prompt = None if beginning is None else engine.prompt_tokens(beginning)
+        self._beginning = beginning
+        self._prompt: NDArray[np.int16] | None = None
         # Loading the decoder again for every group would take longer than some tracks.
         self._together = budget is not None and plan.peak_together <= budget
         self._writes = engine.place.rank == 0
@@ -100,68 +106,85 @@ class Maker:
         """Makes tracks, in their order.
 
         Raises:
-            SoundwrightError: a track cannot be made, and a failure ends the work.
-            OSError: the disk is full, or cannot be written.
+            SoundwrightError: a track cannot be made or written, and a failure ends the work.
         """
-        outcomes: dict[int, Outcome] = {}
-        with MusicProgress(sum(item.record.duration_s for item in items)) as progress:
+        with MusicProgress(sum(item.record.duration_s for item in items)) as self._progress:
             waiting = list(items)
             ready: list[Item] = []
             while waiting or ready:
                 try:
                     if waiting:
-                        group, waiting = self._next_tokens(waiting, progress, outcomes)
+                        group, waiting = self._next_tokens(waiting)
                         ready += group
                     if not waiting:
                         self._engine.release_decoder()
                     if not waiting or self._together:
                         while ready:
-                            self._make_sound(ready.pop(0), outcomes)
+                            self._make_sound(ready.pop(0))
                 except Stopped:
                     break
-        return [outcomes.get(id(item)) or Outcome(item.output, item.record, stopped=True) for item in items]
+        return [item.outcome or Outcome(item.output, item.record, stopped=True) for item in items]
 
-    def _next_tokens(
-        self, waiting: list[Item], progress: MusicProgress, outcomes: dict[int, Outcome]
-    ) -> tuple[list[Item], list[Item]]:
+    def _next_tokens(self, waiting: list[Item]) -> tuple[list[Item], list[Item]]:
         """Tokens of the first items that wait: those that have them now, and those that still wait."""
         group, rest = waiting[: self._at_once], waiting[self._at_once :]
-        for item in group:
-            item.began = time.monotonic()
-            if self._writes:
-                if not item.resume:
-                    state_path(item.output).unlink(missing_ok=True)
-                item.record.write(unfinished_path(item.output))
         try:
-            self._tokens(group, progress)
-        except SoundwrightError as error:
+            for item in group:
+                self._begin(item)
+            self._tokens(group)
+        except (SoundwrightError, OSError) as error:
+            if isinstance(error, OSError) and self._engine.place.world_size > 1:
+                raise  # the other processes know nothing of it
+            self._keep(group)
             if len(group) > 1:  # one of them is bad: each by itself
                 done: list[Item] = []
                 for item in group:
-                    item.resume = True
-                    found, _ = self._next_tokens([item], progress, outcomes)
-                    done += found
+                    left = [item]
+                    while left:  # it may be tried once more
+                        found, left = self._next_tokens(left)
+                        done += found
                 return done, rest
-            self._fail(group[0], error, outcomes)
+            self._fail(group[0], error)
             return [], rest
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-            self._free(error)
-            if len(group) == 1:
-                return self._too_large(group[0], outcomes), rest
-            self._at_once = max(1, len(group) // 2)
-            self._tell(f"memory ran out with {len(group)} tracks at once; going on with {self._at_once}")
-            for item in group:
-                item.resume = True
+            free(self._engine.device, error)
+            self._keep(group)
+            if len(group) > 1:
+                self._at_once = len(group) // 2
+                self._tell(f"memory ran out with {len(group)} tracks at once; going on with {self._at_once}")
+                return [], waiting
+            if group[0].tried:
+                self._fail(group[0], no_room_for_tokens(self._plan, group[0].output))
+                return [], rest
+            group[0].tried = True
+            self._engine.release_decoder()
+            self._together = False
+            self._tell("memory ran out; trying once more with nothing else in memory")
             return [], waiting
-        progress.group_done(sum(item.record.duration_s for item in group))
+        self._progress.group_done(sum(item.record.duration_s for item in group))
         return group, rest
 
-    def _tokens(self, group: list[Item], progress: MusicProgress) -> None:
+    def _begin(self, item: Item) -> None:
+        """Leaves beside the output what a later run needs to go on with the track."""
+        item.began = time.monotonic()
+        if self._writes:
+            if not item.resume:
+                state_path(item.output).unlink(missing_ok=True)
+            item.record.write(unfinished_path(item.output))
+        item.begun = True
+
+    def _keep(self, group: list[Item]) -> None:
+        for item in group:
+            item.resume = item.resume or item.begun
+
+    def _tokens(self, group: list[Item]) -> None:
         from soundwright.musicgen.engine import Track
         from soundwright.musicgen.generation import Cancelled, SamplingSettings
 
+        if self._beginning is not None and self._prompt is None:
+            self._prompt = self._engine.prompt_tokens(self._beginning)
         tracks = [
             Track(
                 item.record.prompt,
@@ -175,30 +198,29 @@ class Maker:
             )
             for item in group
         ]
-        chosen = self._sampling
-        settings = SamplingSettings(
-            chosen.temperature, chosen.top_k, chosen.top_p, chosen.cfg_coef, chosen.extend_stride
-        )
         seconds = sum(track.duration_s for track in tracks)
         try:
             codes = self._engine.tokens(
-                tracks, settings, progress=lambda p: progress.heard(p, seconds), cancelled=self._cancelled
+                tracks,
+                SamplingSettings(**asdict(self._sampling)),
+                progress=lambda heard: self._progress.heard(heard, seconds),
+                cancelled=self._cancelled,
             )
         except Cancelled as error:
             raise Stopped from error
         for item, found in zip(group, codes, strict=True):
             item.codes = found
 
-    def _make_sound(self, item: Item, outcomes: dict[int, Outcome]) -> None:
+    def _make_sound(self, item: Item) -> None:
         if not self._writes:  # under torchrun the first process writes for all
-            outcomes[id(item)] = Outcome(item.output, None)
+            item.outcome = Outcome(item.output, None)
             return
         try:
             self._write(item)
-        except SoundwrightError as error:
-            self._fail(item, error, outcomes)
+        except (SoundwrightError, OSError) as error:
+            self._fail(item, error)
             return
-        outcomes[id(item)] = Outcome(item.output, item.record, duration_s=time.monotonic() - item.began)
+        item.outcome = Outcome(item.output, item.record, duration_s=time.monotonic() - item.began)
 
     def _write(self, item: Item) -> None:
         assert item.codes is not None
@@ -214,6 +236,7 @@ class Maker:
                 "num_frames": codes.shape[1],
                 "num_codebooks": codes.shape[0],
                 "sha256_tokens": digest,
+                "sha256_settings": record.settings_digest(),
             }
             return record.tags()
 
@@ -224,9 +247,9 @@ class Maker:
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
-                self._free(error)
+                free(self._engine.device, error)
                 if self._chunk == 1:
-                    raise self._no_memory(item) from error
+                    raise no_room_for_sound(item.output) from error
                 self._engine.release_decoder()
                 self._together = False
                 self._tell(f"memory ran out; decoding {self._chunk // 2} frames at a time instead of {self._chunk}")
@@ -262,29 +285,14 @@ class Maker:
 
         return finish(item.output, pieces(), shape, self._finish, format=item.record.format, tags=tags)
 
-    def _too_large(self, item: Item, outcomes: dict[int, Outcome]) -> list[Item]:
-        self._fail(item, self._no_memory(item), outcomes)
-        return []
-
-    def _no_memory(self, item: Item) -> BadInput:
-        from soundwright.musicgen.plan import flags, nearest_fit
-
-        smaller = nearest_fit(self._plan, self._plan.peak - 1)
-        remedy = f"try {flags(self._plan, smaller)}" if smaller else "use a machine with more memory"
-        return BadInput("memory ran out; whole windows are saved", path=item.output, remedy=f"{remedy} --resume")
-
-    def _fail(self, item: Item, error: SoundwrightError, outcomes: dict[int, Outcome]) -> None:
+    def _fail(self, item: Item, error: SoundwrightError | OSError) -> None:
+        fault = as_fault(error, item.output)
+        if self._writes:
+            clear_unless_saved(item.output)
         if not self._goes_on:
-            raise error
-        emit(ItemFailed(item.output.name, error))
-        outcomes[id(item)] = Outcome(item.output, item.record, error=error)
-
-    def _free(self, error: BaseException) -> None:
-        # The frames of the error hold the tensors that filled the memory.
-        with contextlib.suppress(AttributeError):
-            error.__traceback__ = None
-            error.__context__ = None
-        free(self._engine.device)
+            raise fault
+        self._progress.failed(item.output.name, fault, 0.0 if item.codes is not None else item.record.duration_s)
+        item.outcome = Outcome(item.output, item.record, error=fault)
 
     def _tell(self, text: str) -> None:
         self._recovered.append(text)

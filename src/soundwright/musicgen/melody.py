@@ -8,14 +8,14 @@ AudioCraft takes drums and bass away before; here the recording is taken as it i
 from __future__ import annotations
 
 import functools
-import json
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from soundwright.core.errors import BadInput
-from soundwright.musicgen.checkpoints import Checkpoint
+from soundwright.musicgen.checkpoints import REMEDY, Checkpoint, read_json
+from soundwright.musicgen.model_shapes import whole_number
 
 
 @dataclass(frozen=True)
@@ -31,15 +31,23 @@ class ChromaSettings:
 
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> ChromaSettings:
-        """Reads preprocessor_config.json, or processor_config.json, where newer checkpoints have it."""
+        """Reads preprocessor_config.json, or processor_config.json, where newer checkpoints have it.
+
+        Raises:
+            BadInput: one of them is no JSON, or has something else than whole numbers above 0.
+        """
         found: dict[str, int] = {}
-        for name in ("processor_config.json", "preprocessor_config.json"):
-            if (checkpoint.folder / name).is_file():
-                values = json.loads((checkpoint.folder / name).read_text(encoding="utf-8"))
-                found |= values.get("feature_extractor", values)
         known = ("sampling_rate", "hop_length", "n_fft", "num_chroma", "chunk_length")
-        length = checkpoint.config.get("chroma_length", 235)
-        return cls(**{name: found[name] for name in known if name in found}, length=length)
+        for name in ("processor_config.json", "preprocessor_config.json"):
+            path = checkpoint.folder / name
+            if path.is_file():
+                values = read_json(path)
+                extractor = values.get("feature_extractor", values)
+                if not isinstance(extractor, dict):
+                    raise BadInput("feature_extractor is no JSON object", path=path, remedy=REMEDY)
+                found |= {key: whole_number(extractor, key, 0, path) for key in known if key in extractor}
+        path = checkpoint.folder / "config.json"
+        return cls(**found, length=whole_number(checkpoint.config, "chroma_length", 235, path))
 
 
 class Melody:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+from soundwright.core.errors import BadInput
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class ModelShape:
         codec_parameters: of encoder, quantiser and decoder.
         codec_filters: channels of the codec's layers at the rate of the sound.
         hop: samples per frame.
+        sample_rate: of the sound.
     """
 
     layers: int
@@ -44,6 +48,7 @@ class ModelShape:
     codec_parameters: int = 58_900_000
     codec_filters: int = 64
     hop: int = 640
+    sample_rate: int = 32_000
 
     @property
     def block_parameters(self) -> int:
@@ -63,49 +68,88 @@ class ModelShape:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> ModelShape:
-        """Reads a checkpoint's config.json; what it leaves out has the defaults of `transformers`."""
-        decoder, text, codec = (config.get(part, {}) for part in ("decoder", "text_encoder", "audio_encoder"))
-        ratios = codec.get("upsampling_ratios", [8, 5, 4, 4])
-        hop = math.prod(ratios)
-        rate = codec.get("sampling_rate", 32_000) / hop
+        """Reads a checkpoint's config.json; what it leaves out has the values of `with_defaults`.
+
+        Raises:
+            BadInput: a size is no whole number above 0.
+        """
+        decoder, text, codec = (with_defaults(config, part) for part in ("decoder", "text_encoder", "audio_encoder"))
+        ratios = codec["upsampling_ratios"]
+        if not isinstance(ratios, list) or not ratios:
+            raise BadInput(f"upsampling_ratios is {ratios!r}, not a list of whole numbers above 0", remedy=_REMEDY)
+        hop = math.prod(whole_number({"upsampling_ratios": ratio}, "upsampling_ratios", 0) for ratio in ratios)
+        sample_rate = whole_number(codec, "sampling_rate", 0)
+        heads = whole_number(decoder, "num_attention_heads", 16)
+        if whole_number(decoder, "hidden_size", 1024) % heads:
+            raise BadInput(f"hidden_size is no multiple of num_attention_heads ({heads})", remedy=_REMEDY)
         melody = config.get("model_type") == "musicgen_melody"
         return cls(
-            layers=decoder.get("num_hidden_layers", 24),
-            hidden=decoder.get("hidden_size", 1024),
-            ffn=decoder.get("ffn_dim", 4096),
-            codebooks=decoder.get("num_codebooks", 4),
-            vocabulary=decoder.get("vocab_size", 2048),
-            channels=decoder.get("audio_channels", 1),
-            frame_rate=rate,
+            layers=whole_number(decoder, "num_hidden_layers", 24),
+            hidden=whole_number(decoder, "hidden_size", 1024),
+            ffn=whole_number(decoder, "ffn_dim", 4096),
+            codebooks=whole_number(decoder, "num_codebooks", 4),
+            vocabulary=whole_number(decoder, "vocab_size", 2048),
+            channels=whole_number(decoder, "audio_channels", 1),
+            frame_rate=sample_rate / hop,
             text_parameters=_text_parameters(text),
-            text_dim=text.get("d_model", 768),
+            text_dim=whole_number(text, "d_model", 512),
             melody=melody,
-            melody_columns=config.get("chroma_length", 235) if melody else 0,
+            melody_columns=whole_number(config, "chroma_length", 235) if melody else 0,
             codec_parameters=_codec_parameters(codec, ratios),
-            codec_filters=codec.get("num_filters", 32),
+            codec_filters=whole_number(codec, "num_filters", 32),
             hop=hop,
+            sample_rate=sample_rate,
         )
 
 
+#: Where MusicGen's codec is not the EnCodec that `transformers` has as its default; all else has those defaults.
+_DEFAULTS: dict[str, dict[str, Any]] = {
+    "audio_encoder": {"sampling_rate": 32_000, "upsampling_ratios": [8, 5, 4, 4]},
+}
+_REMEDY = "copy or download the checkpoint again (`soundwright music preload`)"
+
+
+def with_defaults(config: dict[str, Any], part: str) -> dict[str, Any]:
+    """A part of a config.json, with MusicGen's values for what it leaves out."""
+    given: dict[str, Any] = config.get(part, {})
+    return _DEFAULTS.get(part, {}) | given
+
+
+def whole_number(values: dict[str, Any], name: str, default: int, path: Path | None = None) -> int:
+    """A size out of a config.
+
+    Raises:
+        BadInput: it is no whole number above 0; the message has its name.
+    """
+    value = values.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise BadInput(f"{name} is {value!r}, not a whole number above 0", path=path, remedy=_REMEDY)
+    return value
+
+
 def _text_parameters(text: dict[str, Any]) -> int:
-    dim, inner = text.get("d_model", 512), text.get("num_heads", 8) * text.get("d_kv", 64)
-    mlp = text.get("d_ff", 2048) * (3 if "gated" in text.get("feed_forward_proj", "relu") else 2)
-    return int(text.get("vocab_size", 32_128) * dim + text.get("num_layers", 6) * dim * (4 * inner + mlp))
+    sizes = {"d_model": 512, "num_heads": 8, "d_kv": 64, "d_ff": 2048, "vocab_size": 32_128, "num_layers": 6}
+    dim, heads, width, mlp, words, layers = (whole_number(text, name, size) for name, size in sizes.items())
+    mlp *= 3 if "gated" in str(text.get("feed_forward_proj", "relu")) else 2
+    return words * dim + layers * dim * (4 * heads * width + mlp)
 
 
 def _codec_parameters(codec: dict[str, Any], ratios: list[int]) -> int:
     """Convolutions, residual blocks and LSTMs of encoder and decoder; books."""
-    filters, kernel = codec.get("num_filters", 32), codec.get("residual_kernel_size", 3)
+    filters, kernel = whole_number(codec, "num_filters", 32), whole_number(codec, "residual_kernel_size", 3)
+    blocks_each, lstm_layers = whole_number(codec, "num_residual_layers", 1), whole_number(codec, "num_lstm_layers", 2)
     total, width = 0, filters
     for ratio in reversed(ratios):
-        blocks = codec.get("num_residual_layers", 1) * width * (width // 2) * (kernel + 1)
+        blocks = blocks_each * width * (width // 2) * (kernel + 1)
         shortcut = width * width if codec.get("use_conv_shortcut", True) else 0
         total += 2 * (blocks + shortcut + width * 2 * width * 2 * ratio)
         width *= 2
-    total += 2 * codec.get("num_lstm_layers", 2) * 8 * width * width
-    total += 2 * codec.get("kernel_size", 7) * width * codec.get("hidden_size", 128)
-    books = 4 * codec.get("codebook_size", 1024) * codec.get("codebook_dim", codec.get("hidden_size", 128))
-    return int(total + 2 * books)
+    total += 2 * lstm_layers * 8 * width * width
+    hidden = whole_number(codec, "hidden_size", 128)
+    total += 2 * whole_number(codec, "kernel_size", 7) * width * hidden
+    dim = hidden if codec.get("codebook_dim") is None else whole_number(codec, "codebook_dim", hidden)
+    books = 4 * whole_number(codec, "codebook_size", 1024) * dim
+    return total + 2 * books
 
 
 _SIZES = {

@@ -64,8 +64,10 @@ class MachineOptions:
         """Refuses numbers that mean nothing.
 
         Raises:
-            UsageError: one of them is below 1.
+            UsageError: one of them is below 1, or the budget is no amount.
         """
+        if self.memory_budget is not None:
+            parse_bytes(self.memory_budget)
         for name, value in (
             ("--threads", self.threads),
             ("--at-once", self.at_once),

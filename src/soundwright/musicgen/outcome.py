@@ -37,7 +37,7 @@ class Outcome:
         if self.record is None or self.error is not None:
             return  # it was told when it happened
         if self.stopped:
-            yield f"{name}: stopped; whole windows are saved, and the same command with --resume goes on"
+            yield f"{name}: stopped; whole windows are saved, and the same command goes on from there"
             return
         sound = self.record.sound
         length_s = sound["num_samples"] / sound["sample_rate"]

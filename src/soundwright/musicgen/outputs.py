@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
+import enum
 import hashlib
+import os
 import tempfile
 from pathlib import Path
 
 from soundwright.audio.tagged import FORMATS
-from soundwright.core.errors import BadInput, UsageError
-from soundwright.musicgen.record import Record, read_record, record_at, record_path
+from soundwright.core.errors import BadInput, SoundwrightError, UsageError
+from soundwright.musicgen.record import Record, read_record, record_at, record_path, state_path
+from soundwright.runs.events import Note, emit
+
+#: Settings that decide none of the tokens: work that was begun goes on with others.
+_AFTER_TOKENS = ("duration_s", "finish", "format")
+
+
+class Standing(enum.Enum):
+    """What stands at an output."""
+
+    NOTHING = enum.auto()
+    UNFINISHED = enum.auto()
+    DONE = enum.auto()
 
 
 def format_of(output: Path, format: str | None) -> str:
     """The format of a file: --format, or its ending.
 
     Raises:
-        UsageError: neither says one that can be written, or they disagree.
+        UsageError: neither says one that can be written, they disagree, or the name is that of the track's record.
     """
     ending = output.suffix.lower().removeprefix(".")
     if format is None and ending not in FORMATS:
@@ -26,6 +41,8 @@ def format_of(output: Path, format: str | None) -> str:
         )
     if format is not None and ending in FORMATS and ending != format:
         raise UsageError(f"ends in .{ending} and --format is {format}", path=output, remedy="make them agree")
+    if ending == "json":
+        raise UsageError("is where the track's record goes", path=output, remedy=f"end it in .{format}")
     return format or ending
 
 
@@ -33,18 +50,31 @@ def require_writable(output: Path) -> None:
     """Makes the folder of a file that will be written, before the hour of work and not after it.
 
     Raises:
-        UsageError: it cannot be written, or is a folder.
+        UsageError: it cannot be written, is a folder, a device or a link to nothing, or its name is too long.
     """
     if output.is_dir():
         raise UsageError("is a folder, and a file is to be written", path=output, remedy="give the name of a file")
+    for path in (output, record_path(output)):
+        if path.is_symlink() and not path.exists():
+            raise UsageError("is a link to a file that is not there", path=path, remedy="remove it, or mend it")
+        if path.exists() and not path.is_file():
+            raise UsageError("is no plain file", path=path, remedy="choose another --output")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=output.parent):
             pass
+        longest = os.pathconf(output.parent, "PC_NAME_MAX")
     except OSError as error:
         raise UsageError(
             f"cannot be written: {error.strerror}", path=output, remedy="choose another --output"
         ) from error
+    too_long = max(len(os.fsencode(unfinished_path(output).name)), len(os.fsencode(output.name))) - longest
+    if too_long > 0:
+        raise UsageError(
+            f"its name is {too_long} bytes too long for this disk and what is kept beside a track",
+            path=output,
+            remedy="give a shorter one",
+        )
 
 
 def file_digest(path: Path) -> str:
@@ -60,6 +90,19 @@ def file_digest(path: Path) -> str:
         raise BadInput(f"cannot be read: {error.strerror}", path=path, remedy="check the path") from error
 
 
+def as_fault(error: SoundwrightError | OSError, output: Path) -> SoundwrightError:
+    """A fault of the disk or of saved tokens as one line about the track, whose hidden files a user never saw."""
+    if isinstance(error, SoundwrightError):
+        if error.path != state_path(output):
+            return error
+        return BadInput(error.message, path=output, remedy="--overwrite begins the track anew")
+    remedy = "mend it; the same command goes on from what is saved"
+    named = Path(os.fsdecode(error.filename)) if error.filename else output
+    if named.parent != output.parent:  # not a file of the track, or beside it: what goes in
+        return BadInput(error.strerror or str(error), path=named, remedy=remedy)
+    return BadInput(f"cannot be written: {error.strerror or error}", path=output, remedy=remedy)
+
+
 def unfinished_path(output: Path) -> Path:
     """Where the record of a track stands until it is finished."""
     return output.with_name(f".{output.name}.unfinished.json")
@@ -71,23 +114,54 @@ def unfinished_at(output: Path) -> Record | None:
     try:
         return read_record(path) if path.is_file() else None
     except BadInput:
-        return None  # half a record of a track that did not get far
+        return None  # somebody else's, or damaged
 
 
-def seed_before(output: Path, *, resume: bool) -> int | None:
-    """The seed of the track at `output` the last time, so that the same command without a seed means the same track."""
-    earlier = (unfinished_at(output) if resume else None) or record_at(output)
+def clear_unless_saved(output: Path) -> None:
+    """After a failure: where no tokens are saved there is nothing to go on with, and no record of it stays."""
+    if not state_path(output).is_file():
+        with contextlib.suppress(OSError):
+            unfinished_path(output).unlink(missing_ok=True)
+
+
+def seed_before(output: Path, *, resume: bool, overwrite: bool) -> int | None:
+    """The seed of the track at `output` the last time, so that the same command without a seed means the same track.
+
+    With `overwrite` that is another track, unless it was begun so and stopped.
+    """
+    begun = unfinished_at(output)
+    if overwrite and not resume:
+        return begun.seed if begun and _begun_anew(begun) else None
+    done = record_at(output)
+    earlier = begun or done if resume or not output.exists() else done or begun
     return earlier.seed if earlier else None
 
 
-def stands_already(output: Path, wanted: Record, *, overwrite: bool) -> bool:
+def look(output: Path, wanted: Record, *, resume: bool, overwrite: bool) -> Standing:
+    """What stands at `output` of the track that is wanted. Work that was begun and stopped is gone on with.
+
+    Args:
+        output: the track.
+        wanted: its record.
+        resume: the user expects work to go on with, and is told if there is none.
+        overwrite: whatever stands there is replaced.
+
+    Raises:
+        UsageError: something else stands there, or was begun with other settings, and `overwrite` is false; or the
+            record beside it is another file's.
+    """
+    _require_own_record(output)
+    if not overwrite and _stands(output, wanted):
+        return Standing.DONE
+    return Standing.UNFINISHED if _goes_on(output, wanted, resume=resume, overwrite=overwrite) else Standing.NOTHING
+
+
+def _stands(output: Path, wanted: Record) -> bool:
     """Whether the very track that is wanted stands at `output`, whole.
 
     Raises:
-        UsageError: something else stands there, and `overwrite` is false.
+        UsageError: something else stands there.
     """
-    if overwrite:
-        return False
     beside = record_path(output)
     found = record_at(output)
     if not output.exists():
@@ -109,22 +183,44 @@ def stands_already(output: Path, wanted: Record, *, overwrite: bool) -> bool:
     raise UsageError(f"exists already and {reason}", path=output, remedy="choose another --output, or --overwrite")
 
 
-def require_same_track(output: Path, wanted: Record) -> bool:
-    """Whether an unfinished track at `output` can go on as `wanted`; false where there is none.
+def _require_own_record(output: Path) -> None:
+    """Refuses `t.flac` where `t.json` is the record of `t.wav`: without its record a track cannot be made again."""
+    found = record_at(output)
+    other = Path(str(found.run.get("output") or output.name)).name if found else output.name
+    if found is None or other == output.name or not (output.parent / other).exists():
+        return
+    if output.exists() and found.run.get("file_sha256") == file_digest(output):
+        return  # a copy under another name, and its record with it
+    raise UsageError(
+        f"its record would replace {record_path(output).name}, which is that of {other}",
+        path=output,
+        remedy="give the track another name",
+    )
 
-    Its length, level and format may be others than before.
+
+def _goes_on(output: Path, wanted: Record, *, resume: bool, overwrite: bool) -> bool:
+    """Whether tokens are saved there that the track can go on from.
 
     Raises:
-        UsageError: it was begun with other settings.
+        UsageError: they are of other settings.
     """
     begun = unfinished_at(output)
-    if begun is None:
+    if begun is None or not state_path(output).is_file():
+        if resume:
+            emit(Note(f"{output.name}: there is nothing to go on from; it is made from its beginning"))
         return False
-    different = [name for name in begun.differences(wanted) if name not in ("duration_s", "finish", "format")]
+    different = [name for name in begun.differences(wanted) if name not in _AFTER_TOKENS]
+    if overwrite and not resume:
+        return _begun_anew(begun) and not different
     if different:
         raise UsageError(
-            f"was begun with other settings ({', '.join(different)})",
+            f"was begun with other settings ({', '.join(different)}), and its saved windows are of those",
             path=output,
-            remedy="give those again, or leave out --resume to begin anew",
+            remedy="give those again to go on, choose another --output, or --overwrite to begin anew",
         )
     return True
+
+
+def _begun_anew(begun: Record) -> bool:
+    """Whether it was begun with --overwrite: the same command then goes on after a stop."""
+    return begun.run.get("overwrite") is True

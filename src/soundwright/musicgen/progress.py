@@ -6,7 +6,8 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from soundwright.runs.events import Ended, ItemDone, Note, Started, emit
+from soundwright.core.errors import SoundwrightError
+from soundwright.runs.events import Ended, ItemDone, ItemFailed, Note, Started, emit
 
 if TYPE_CHECKING:
     from soundwright.musicgen.generation import Progress
@@ -50,6 +51,12 @@ class MusicProgress:
         self._before += seconds
         self._window = None
         self._tell(self._before)
+
+    def failed(self, name: str, error: SoundwrightError, seconds: float) -> None:
+        """A track of so many seconds will not be made; that event counts as one of its seconds."""
+        emit(ItemFailed(name, error))
+        self._told += 1
+        self.group_done(seconds)
 
     def _tell(self, seconds: float) -> None:
         # After a lack of memory some seconds are computed again; they are not counted again.

@@ -6,6 +6,7 @@ settings give equal files.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any, Literal
@@ -24,17 +25,27 @@ class _Part(BaseModel):
 
 
 class ModelFacts(_Part):
-    """Which weights."""
+    """Which weights.
+
+    Attributes:
+        name: as the user gave it, or the name of a folder.
+        hub_id: of a hub repository.
+        revision: of the same.
+        digest: SHA-256 over the weight files.
+        licence: of the weights.
+        folder: where a folder of one's own lies; not in the sound file, which goes to other people.
+    """
 
     name: str
     hub_id: str | None
     revision: str
     digest: str
     licence: str
+    folder: str | None = None
 
 
 class InputFacts(_Part):
-    """A sound file that went in."""
+    """A sound file that went in; the sound file that came out has only its name."""
 
     path: str
     sha256: str
@@ -110,7 +121,7 @@ class Record(_Part):
     def settings(self) -> dict[str, Any]:
         """What decides the sound: two records that agree here are of the same track."""
         chosen = self.model_dump(exclude={"engine", "sound", "run", "device", "schema_version", "kind"})
-        chosen["model"] = self.model.digest
+        chosen["model"] = self.model.digest  # the same weights in another folder are the same
         for name in ("continue_from", "melody"):
             chosen[name] = chosen[name] and chosen[name]["sha256"]
         return chosen
@@ -120,9 +131,23 @@ class Record(_Part):
         mine, theirs = self.settings(), other.settings()
         return [name for name in mine if mine[name] != theirs.get(name)]
 
+    def settings_digest(self) -> str:
+        """SHA-256 of the settings; kept in `sound`, it tells whether somebody changed them afterwards."""
+        return hashlib.sha256(json.dumps(self.settings(), sort_keys=True).encode()).hexdigest()
+
+    @property
+    def edited(self) -> bool:
+        """Whether the settings are others than those that the sound was made with."""
+        now = self.settings_digest()
+        return bool(self.sound.get("sha256_settings", now) != now)
+
     def in_file(self) -> dict[str, Any]:
-        """The part that stands in the sound file."""
-        return self.model_dump(exclude={"run"})
+        """The part that stands in the sound file: without time, and without places on this machine."""
+        told = self.model_dump(exclude={"run": True, "model": {"folder"}})
+        for name in ("continue_from", "melody"):
+            if told[name]:
+                told[name]["path"] = Path(told[name]["path"]).name
+        return told
 
     def tags(self) -> Tags:
         """The tags of the sound file; the whole record is its comment."""

@@ -13,7 +13,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from soundwright.core.errors import UsageError
+from soundwright.core.errors import BadInput, UsageError
+
+#: Below this, but for 0, logits divided by the temperature may overflow.
+LEAST_TEMPERATURE = 1e-3
+#: Beyond this the guided logits may overflow; music ends long before.
+MOST_GUIDANCE = 1000.0
+_USUAL_STRIDE = "18 seconds are usual"
 
 
 @dataclass(frozen=True)
@@ -39,16 +45,62 @@ class SamplingSettings:
     extend_stride: float = 18.0
 
     def __post_init__(self) -> None:
-        _check("--temperature", self.temperature, self.temperature >= 0, "0 or more")
-        _check("--top_k", self.top_k, self.top_k >= 0, "0 or more")
-        _check("--top_p", self.top_p, 0 <= self.top_p <= 1, "between 0 and 1")
-        _check("--cfg_coef", self.cfg_coef, True, "finite")
-        _check("--extend_stride", self.extend_stride, self.extend_stride > 0, "more than 0 seconds")
+        heat, coef = self.temperature, self.cfg_coef
+        _check(
+            "--temperature",
+            heat,
+            heat == 0 or heat >= LEAST_TEMPERATURE,
+            f"0, or at least {LEAST_TEMPERATURE:g}",
+            "1 is usual; 0 takes the likeliest code every time",
+        )
+        _check("--top_k", self.top_k, self.top_k >= 0, "0 or more", "250 is usual; 0 draws among all codes")
+        _check("--top_p", self.top_p, 0 <= self.top_p <= 1, "between 0 and 1", "0 leaves the choice to --top_k")
+        _check(
+            "--cfg_coef",
+            coef,
+            abs(coef) <= MOST_GUIDANCE,
+            f"between {-MOST_GUIDANCE:g} and {MOST_GUIDANCE:g}",
+            "3 is usual; 1 is no guidance",
+        )
+        _check("--extend_stride", self.extend_stride, self.extend_stride > 0, "more than 0 seconds", _USUAL_STRIDE)
 
 
-def _check(option: str, value: float, holds: bool, wanted: str) -> None:
+def require_sound(settings: SamplingSettings, window_s: float) -> None:
+    """Refuses settings that cannot make a track, before anything is written.
+
+    Args:
+        settings: values are in their ranges, or this object would not be.
+        window_s: longest window of the model in seconds.
+
+    Raises:
+        UsageError: windows would remember nothing of the one before; the message has the option.
+    """
+    stride = settings.extend_stride
+    # Whoever has the same fields in a class of his own has not checked them.
+    SamplingSettings(settings.temperature, settings.top_k, settings.top_p, settings.cfg_coef, stride)
+    _check("--extend_stride", stride, stride < window_s, f"less than the {window_s:g} s of a window", _USUAL_STRIDE)
+
+
+def require_finite(finite: Tensor, precision: str) -> None:
+    """Refuses a decoder whose logits were not all finite: every code drawn from them would be the same.
+
+    Args:
+        finite: a truth value `[]`, on any device; asking a GPU waits for it.
+        precision: of the decoder.
+
+    Raises:
+        BadInput: it is false; the remedy is the exact arithmetic, or other weights.
+    """
+    if bool(finite):
+        return
+    damaged = "the weights are damaged: copy or download the checkpoint again (`soundwright music preload`)"
+    remedy = damaged if precision == "float32" else f"use --dtype float32; where that says the same, {damaged}"
+    raise BadInput(f"the decoder's logits are not finite in {precision}", remedy=remedy)
+
+
+def _check(option: str, value: float, holds: bool, wanted: str, remedy: str) -> None:
     if not (math.isfinite(value) and holds):
-        raise UsageError(f"{option} must be {wanted}, not {value:g}")
+        raise UsageError(f"{option} must be {wanted}, not {value:g}", remedy=remedy)
 
 
 def generator(seed: int, window: int, device: str) -> torch.Generator:

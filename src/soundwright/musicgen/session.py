@@ -5,34 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from soundwright.core.errors import BadInput, UsageError
-from soundwright.core.extras import needs_extra
-from soundwright.musicgen.checkpoints import Checkpoint
-from soundwright.musicgen.finishing import FinishOptions
+from soundwright.musicgen.job import Job, Setting
 from soundwright.musicgen.making import Item, Maker
 from soundwright.musicgen.memory import free_memory
 from soundwright.musicgen.model_shapes import ModelShape
-from soundwright.musicgen.options import MachineOptions, SamplingOptions, parse_bytes
+from soundwright.musicgen.options import MachineOptions, parse_bytes
 from soundwright.musicgen.outcome import Outcome
-from soundwright.musicgen.outputs import file_digest
 from soundwright.musicgen.plan import Plan, Work, make_plan, require_fit
-from soundwright.musicgen.precision import resolve
-from soundwright.musicgen.record import (
-    FinishFacts,
-    InputFacts,
-    ModelFacts,
-    Record,
-    SamplingFacts,
-    StyleFacts,
-)
-from soundwright.musicgen.track_request import TrackRequest
+from soundwright.musicgen.record import Record
 from soundwright.runs.events import Note, emit
 from soundwright.runs.interrupt import catch_interrupts
 
@@ -43,98 +30,16 @@ if TYPE_CHECKING:
 _SILENT = 1 / 32768
 
 
-@dataclass(frozen=True)
-class Setting:
-    """One model on one device, before anything is loaded.
-
-    Attributes:
-        checkpoint: the weights.
-        machine: where and how.
-        device: resolved, e.g. cpu or cuda.
-        precision: resolved.
-    """
-
-    checkpoint: Checkpoint
-    machine: MachineOptions
-    device: str
-    precision: str
+_T = TypeVar("_T")
 
 
-def settle(checkpoint: Checkpoint, machine: MachineOptions) -> Setting:
-    """Resolves device and arithmetic.
-
-    Raises:
-        UsageError: there is no such device, or it has no such arithmetic.
-        MissingExtra: torch or transformers are not installed.
-    """
-    machine.check()
-    with needs_extra("music", "making music"):
-        import scipy  # noqa: F401
-        import torch  # noqa: F401
-        import transformers  # noqa: F401
-
-        from soundwright.core.device import resolve_device
-    device = resolve_device(machine.device)
-    return Setting(checkpoint, machine, device, resolve(machine.dtype, device, fsdp=machine.fsdp))
-
-
-def record_of(
-    request: TrackRequest,
-    seed: int,
-    setting: Setting,
-    sampling: SamplingOptions,
-    finish: FinishOptions,
-    format: str,
-    continue_from: Path | None = None,
-    melody: Path | None = None,
-) -> Record:
-    """What the record of a track will say, before it is made.
-
-    Raises:
-        BadInput: a sound that goes in cannot be read.
-    """
-    checkpoint = setting.checkpoint
-    style = None
-    if request.style is not None and request.style_digest is not None:
-        style = StyleFacts(name=request.style, digest=request.style_digest)
-    return Record(
-        prompt=request.prompt,
-        negative_prompt=request.negative_prompt,
-        style=style,
-        duration_s=request.duration_s,
-        seed=seed,
-        model=ModelFacts(
-            name=checkpoint.name,
-            hub_id=checkpoint.hub_id,
-            revision=checkpoint.revision,
-            digest=checkpoint.digest(),
-            licence=checkpoint.licence,
-        ),
-        sampling=SamplingFacts(**asdict(sampling)),
-        precision=setting.precision,
-        device=setting.device.partition(":")[0],
-        continue_from=input_facts(continue_from),
-        melody=input_facts(melody),
-        finish=FinishFacts(**asdict(finish)),
-        format=format,
-    )
-
-
-def input_facts(path: Path | None) -> InputFacts | None:
-    """Path and digest of a sound that goes in.
-
-    Raises:
-        BadInput: it cannot be read.
-    """
-    return None if path is None else InputFacts(path=str(path), sha256=file_digest(path))
-
-
-def plan_for(setting: Setting, sampling: SamplingOptions, records: list[Record]) -> tuple[Plan, int | None]:
+def plan_for(job: Job, records: list[Record]) -> tuple[Plan, int | None]:
     """Plans the memory of tracks, tells it, and refuses what does not fit.
 
     Raises:
         UsageError: it does not fit into the budget; the remedy names what would.
     """
+    setting, sampling = job.setting, job.sampling
     machine = setting.machine
     given = machine.memory_budget
     budget = parse_bytes(given) if given is not None else free_memory(setting.device)
@@ -153,7 +58,9 @@ def plan_for(setting: Setting, sampling: SamplingOptions, records: list[Record])
         known_s=known_s,
         guided=sampling.cfg_coef != 1.0,
         prompt_tokens=min(512, longest // 3 + 8),
-        ranks=_ranks(machine),
+        ranks=_processes("WORLD_SIZE", machine),
+        local_ranks=_processes("LOCAL_WORLD_SIZE", machine),
+        recording_s=_seconds_of(job.continue_from),
     )
     plan = make_plan(setting.checkpoint.name, ModelShape.from_config(setting.checkpoint.config), work)
     if os.environ.get("RANK", "0") == "0":  # under torchrun the first process tells for all
@@ -163,8 +70,18 @@ def plan_for(setting: Setting, sampling: SamplingOptions, records: list[Record])
     return plan, budget
 
 
-def _ranks(machine: MachineOptions) -> int:
-    return max(1, int(os.environ.get("WORLD_SIZE", "1"))) if machine.fsdp else 1
+def _processes(variable: str, machine: MachineOptions) -> int:
+    """How many processes torchrun started: in all, or on this machine."""
+    return max(1, int(os.environ.get(variable, "1"))) if machine.fsdp else 1
+
+
+def _seconds_of(recording: Path | None) -> float:
+    if recording is None:
+        return 0.0
+    from soundwright.audio.files import probe
+
+    info = probe(recording)
+    return info.num_samples / info.sample_rate
 
 
 @contextmanager
@@ -182,20 +99,20 @@ def engine_for(setting: Setting) -> Iterator[Engine]:
         engine.close()
 
 
-def agree(engine: Engine, seeds: list[int]) -> list[int]:
-    """The first process's seeds, for all processes; waits for them all."""
+def agree(engine: Engine, decided: list[_T]) -> list[_T]:
+    """What the first process decided, for all processes; waits for them all."""
     if engine.place.world_size == 1:
-        return seeds
+        return decided
     from torch import distributed
 
-    shared = list(seeds)
+    shared = [decided]
     distributed.broadcast_object_list(shared, src=0)
-    return shared
+    return shared[0]
 
 
 def tell_cut_off(engine: Engine, items: list[Item]) -> None:
     """Warns of words that the text encoder will not read: its limit is 512 tokens."""
-    for item in items:
+    for item in items if engine.place.rank == 0 else []:
         for what, prompt in (("prompt", item.record.prompt), ("negative prompt", item.record.negative_prompt)):
             cut = engine.cut_off(prompt) if prompt else ""
             if cut:
@@ -208,34 +125,38 @@ def tell_cut_off(engine: Engine, items: list[Item]) -> None:
 
 def make_items(
     engine: Engine,
-    setting: Setting,
+    job: Job,
     items: list[Item],
-    sampling: SamplingOptions,
-    finish: FinishOptions,
     *,
-    continue_from: Path | None = None,
-    melody: Path | None = None,
+    planned: tuple[Plan, int | None] | None = None,
     goes_on: bool = False,
 ) -> list[Outcome]:
     """Plans and makes tracks; the first Ctrl-C stops after what is saved.
+
+    Args:
+        engine: of the job's model.
+        job: what the tracks have in common.
+        items: the tracks.
+        planned: of the memory, where that was done and told before.
+        goes_on: whether a batch goes on after a track that fails.
 
     Raises:
         SoundwrightError: the plan does not fit, a sound cannot be used, or a track fails and `goes_on` is false.
     """
     if not items:
         return []
-    plan, budget = plan_for(setting, sampling, [item.record for item in items])
-    beginning = sound_for(continue_from, engine, "--continue-from")
-    song = sound_for(melody, engine, "--melody")
+    plan, budget = planned or plan_for(job, [item.record for item in items])
+    beginning = sound_for(job.continue_from, engine, "--continue-from")
+    song = sound_for(job.melody, engine, "--melody")
     tell_cut_off(engine, items)
-    with catch_interrupts("stopping; whole windows are saved, and --resume goes on from them") as interrupt:
+    with catch_interrupts("stopping; whole windows are saved, and the same command goes on from them") as interrupt:
         maker = Maker(
             engine,
             plan,
             budget,
-            setting.machine,
-            sampling,
-            finish,
+            job.setting.machine,
+            job.sampling,
+            job.finish,
             beginning=beginning,
             melody=song,
             cancelled=lambda: interrupt.requested,

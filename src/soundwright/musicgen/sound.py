@@ -34,7 +34,8 @@ class SoundDecoder:
         channels: channels of the model: 2 where left and right codebooks take turns and the codec is mono.
 
     Raises:
-        BadInput: the codec normalises over time or rescales its input, so that it cannot be taken to pieces.
+        BadInput: the codec normalises over time or rescales its input, so that it cannot be taken to pieces; later:
+            its sound is not finite.
     """
 
     def __init__(self, codec: Any, channels: int) -> None:
@@ -42,11 +43,7 @@ class SoundDecoder:
         from soundwright.codec.encodec_streaming import Quantizer
 
         config = codec.config
-        if config.norm_type != "weight_norm" or config.normalize:
-            raise BadInput(
-                "its codec normalises over time, so it cannot be decoded in pieces",
-                remedy="use a model whose EnCodec has norm_type weight_norm and normalize false",
-            )
+        require_pieces(config)
         fold_weight_norm(codec.decoder)
         self._whole: nn.Module = codec.decoder
         layers = list(codec.decoder.layers)
@@ -128,8 +125,29 @@ class SoundDecoder:
 
     def _numpy(self, sound: Tensor) -> NDArray[np.float32]:
         """`[1 or 2, C, n]` to `[C, n]`: two mono streams are the two channels."""
-        flat = sound.flatten(0, 1)
-        return flat.cpu().numpy().astype(np.float32, copy=False)
+        flat = sound.flatten(0, 1).cpu().numpy().astype(np.float32, copy=False)
+        if not np.isfinite(flat).all():
+            raise BadInput(
+                "the codec makes no finite numbers of the tokens: its weights are damaged",
+                remedy="copy or download the checkpoint again (`soundwright music preload`)",
+            )
+        return flat
+
+
+def require_pieces(config: Any) -> None:
+    """Checks that a codec can work in pieces.
+
+    Args:
+        config: an `EncodecConfig`.
+
+    Raises:
+        BadInput: it normalises over time or rescales its input.
+    """
+    if config.norm_type != "weight_norm" or config.normalize:
+        raise BadInput(
+            "its codec normalises over time, so it cannot be decoded in pieces, nor encoded",
+            remedy="use a model whose EnCodec has norm_type weight_norm and normalize false",
+        )
 
 
 def _reach(layers: list[Any]) -> float:

@@ -15,6 +15,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from soundwright.core.errors import BadInput, SoundwrightError, UsageError
 from soundwright.musicgen.options import check_duration, check_seed
 
+#: Bytes; what is put before and after a name, up to `.NAME.flac.unfinished.json`, makes it 255 at most.
+_LONGEST_NAME = 200
+
 
 @dataclass(frozen=True)
 class TrackRequest:
@@ -157,9 +160,18 @@ def _request(
     if style:
         from soundwright.musicgen.compose import compose
 
-        composed = compose(
-            style, defaults.size, folders=list(defaults.style_folders), exclusions=defaults.exclusions, extra=prompt
-        )
+        try:
+            composed = compose(
+                style,
+                defaults.size,
+                folders=list(defaults.style_folders),
+                exclusions=defaults.exclusions,
+                extra=prompt,
+                duration_s=duration_s,
+            )
+        except UsageError as error:  # `music styles` has another name for the option
+            remedy = error.remedy and error.remedy.replace("--folder", "--style-folders")
+            raise type(error)(error.message, path=error.path, remedy=remedy) from error
         prompt, style, digest = composed.prompt, composed.style, composed.digest
         negative = ", ".join(part for part in (composed.negative_prompt, negative.strip()) if part)
     if not prompt:
@@ -177,6 +189,8 @@ def safe_name(name: str) -> str:
         UsageError: nothing of it is left.
     """
     cleaned = re.sub(r"[^\w. -]+", "-", unicodedata.normalize("NFC", name)).strip(". -")[:120]
+    # Names are limited in bytes, and letters have up to four.
+    cleaned = cleaned.encode()[:_LONGEST_NAME].decode(errors="ignore").strip(". -")
     if not cleaned:
         raise UsageError(f"{name!r} cannot be the name of a file", remedy="use letters and digits")
     return cleaned

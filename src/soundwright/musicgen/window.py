@@ -91,6 +91,9 @@ def sample_window(
         items: B tracks.
         settings: how codes are drawn.
         heard: told before every column how many frames are sampled; what it raises ends the window.
+
+    Raises:
+        BadInput: the decoder's numbers are not finite.
     """
     late = delay.delays(decoder.config.num_codebooks, decoder.config.audio_channels)
     padding = decoder.config.pad_token_id
@@ -113,16 +116,22 @@ def sample_window(
             None if decoder.silent_chroma is None else rows.chroma(items, decoder.silent_chroma, device),
         )  # [R, K, V]
         step = stepper(decoder, cache)
+        finite = torch.ones((), dtype=torch.bool, device=device)
         for c in range(first, columns.shape[2]):
             heard(max(c - first - max(late), 0))
             if settings.cfg_coef == 1.0:
                 guided = logits[rows.prompted]  # [B, K, V]
             else:
                 guided = sampling.guide(logits[rows.prompted], logits[rows.unprompted], settings.cfg_coef)
+            finite &= guided.isfinite().all()
+            if c == first or device == "cpu":
+                # A GPU is asked only where weights may be damaged and at the end: it would have to be waited for.
+                sampling.require_finite(finite, decoder.precision)
             drawn = sampling.draw(guided, settings, generators)  # [B, K]
             columns[..., c] = torch.where(known[..., c], columns[..., c], drawn)
             if c + 1 < columns.shape[2]:
                 logits = step(columns[of_row, :, c : c + 1])  # [R, K, V]
+        sampling.require_finite(finite, decoder.precision)
     found = np.stack([delay.undo(item, late) for item in columns.cpu().numpy()])  # [B, K, length]
     return found[..., window.prompt :].astype(np.int16)
 
