@@ -87,7 +87,13 @@ def test_the_test_of_the_training(workplace: Path) -> None:
     shutil.rmtree(workplace / "data")
     done = run(commands()[1], workplace)
     assert done.returncode == 0, done.stderr
-    for told in ("trained: 1 steps", "decoded: ", "carried out: distance to the good mix", "everything works"):
+    for told in (
+        "trained: 1 steps",
+        "beginning from tiny",
+        "decoded: ",
+        "carried out: distance to the good mix",
+        "everything works",
+    ):
         assert told in done.stdout
     assert not (workplace / "data").exists()
     assert not (workplace / "models").exists()

@@ -59,7 +59,7 @@ def test_the_example_of_the_document(stems: Path, tmp_path: Path, capsys: pytest
     code = run(["mix", "apply", f"{tmp_path}/i.txt", f"{stems}/vocals.wav", "--output", f"{tmp_path}/out"])
     assert code == 0
     assert "mix apply: 3 steps" in capsys.readouterr().out
-    with pytest.raises(UsageError, match="these calls say no stem, and there are 4"):
+    with pytest.raises(BadInput, match=r"i\.txt: line 1, column 1: these calls say no stem, and there are 4"):
         apply(tmp_path / "i.txt", [stems], output=tmp_path / "out2")
     assert not (tmp_path / "out2").exists()
 
@@ -92,13 +92,14 @@ def test_stems_that_changed_are_told(stems: Path, tmp_path: Path, says: Says, wr
 @pytest.mark.parametrize(
     ("step", "code", "told"),
     [
-        ({"tool": "aply_eq"}, 2, "there is no tool 'aply_eq' -> did you mean apply_eq?"),
-        ({"stem": "drumz"}, 2, "there is no stem 'drumz' -> did you mean drums?"),
-        ({"stem": "d\n\x1b[31m"}, 2, "there is no stem"),
-        ({"arguments": {"dB": 1.0}}, 2, "there is no argument of change_volume 'dB' -> did you mean db?"),
-        ({"arguments": {"db": 99.0}}, 2, "expected -24 to 24"),
-        ({"arguments": {"db": "-3"}}, 1, "is no steps.json"),
-        ({"number": 0}, 1, "is no steps.json"),
+        ({"tool": "aply_eq"}, 1, "steps.json: step 1: there is no tool 'aply_eq' -> did you mean apply_eq?"),
+        ({"stem": "drumz", "number": 7}, 1, "steps.json: step 7: there is no stem 'drumz' -> did you mean drums?"),
+        ({"stem": "d\n\x1b[31m"}, 1, "there is no stem"),
+        ({"arguments": {"dB": 1.0}}, 1, "there is no argument of change_volume 'dB' -> did you mean db?"),
+        ({"arguments": {"db": 99.0}}, 1, "steps.json: step 1: change_volume(db=99): expected -24 to 24"),
+        ({"arguments": {"db": "-3"}}, 1, "is no steps.json: steps.0.arguments.db: expected a number, found '-3'"),
+        ({"number": 0}, 1, "steps.0.number: expected a number of at least 1, found 0"),
+        ({"refusd": True}, 1, "steps.0.refusd: there is no such key"),
         ({"tool": "__import__('os')"}, 1, "is no steps.json"),
     ],
 )
@@ -134,9 +135,23 @@ def test_hostile_text_is_one_line(stems: Path, tmp_path: Path, content: bytes, t
     assert not (tmp_path / "out").exists()
 
 
+def test_a_tool_that_stands_twice_in_a_text_is_told_by_line_and_column(stems: Path, tmp_path: Path) -> None:
+    (tmp_path / "i.txt").write_text("bass: apply_reverb()\ndrums: apply_pan(balance=1) apply_pan(balance=0)\n")
+    with pytest.raises(BadInput, match=r"i\.txt: line 2, column 29: apply_pan stands twice for one stem"):
+        apply(tmp_path / "i.txt", [stems], output=tmp_path / "out")
+
+
+def test_a_loudness_of_the_file_is_not_called_an_option(stems: Path, tmp_path: Path) -> None:
+    steps = write_steps(tmp_path / "steps.json", STEP, loudness_lufs=3.0)
+    with pytest.raises(BadInput, match=r"steps\.json: loudness_lufs 3 is not between"):
+        apply(steps, [stems], output=tmp_path / "out")
+    with pytest.raises(UsageError, match=r"^--loudness 3 is not between"):
+        apply(steps, [stems], output=tmp_path / "out", loudness=3.0)
+
+
 def test_steps_that_are_not_there(stems: Path, tmp_path: Path) -> None:
     for name in ("no.json", "no.txt"):
-        with pytest.raises(BadInput, match="cannot be read: No such file"):
+        with pytest.raises(UsageError, match="does not exist"):
             apply(tmp_path / name, [stems], output=tmp_path / "out")
 
 

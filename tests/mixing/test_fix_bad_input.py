@@ -188,6 +188,20 @@ def test_what_cannot_be_asked(stems: Path, tmp_path: Path, write: Write, says: S
     assert not (tmp_path / "out").exists()
 
 
+def test_a_reference_of_a_few_samples_is_said_to_be_none(
+    stems: Path, tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from soundwright.formats.instructions import parse
+    from soundwright.mixing import suggest
+
+    notes = ("the reference is shorter than 0.1 s: not used",)
+    answer = suggest.Suggestion(parse(FAULTS), {}, {}, 0.9, notes, blind=True)
+    monkeypatch.setattr(suggest, "suggest", lambda *_: answer)
+    mixed = fix([stems], reference=write(tmp_path / "click.wav", np.ones((2, 9))), dry_run=True)
+    assert any(note.startswith("there is no reference") for note in mixed.steps.notes)
+    assert not any(step.refused for step in mixed.steps.steps)
+
+
 def test_a_model_that_is_none(stems: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = told(capsys, "mix", "fix", stems, "--output", tmp_path / "out", "--model", "no-such")
     assert (code, err.count("\n")) == (2, 1)

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from soundwright.formats.instructions import Call
+from soundwright.mixing.executor import add_up
 from soundwright.mixing.fix_master import level_match, master, measure
 from soundwright.mixing.fix_words import describe, expected_error
+from soundwright.mixing.song_maker import make_song
 from soundwright.mixing.tools import TOOLS
 
 RATE = 22_050
@@ -24,6 +26,16 @@ def test_a_loud_mix_is_limited_and_a_hopeless_one_is_told() -> None:
         assert (mastered.level.loudness_lufs == pytest.approx(loudness, abs=0.1)) == reached
         assert bool(mastered.notes) != reached
         assert reached or "louder would need a limiter" in mastered.notes[0]
+
+
+def test_an_ideal_meter_finds_no_peak_above_the_ceiling() -> None:
+    """Of music; a meter of four points per sample, as BS.1770 has it, does not see all of a peak."""
+    soxr = pytest.importorskip("soxr")
+    for seed, loudness in ((0, -14.0), (3, -8.0)):
+        song = add_up(make_song(seed, 4.0, RATE).values())
+        mastered = master(song, measure(song, RATE), RATE, loudness)
+        ideal = soxr.resample(mastered.samples.T.astype(np.float64), RATE, 8 * RATE, quality="VHQ")
+        assert 20 * np.log10(np.abs(ideal).max()) < -1.0
 
 
 def test_before_and_after_are_compared_at_one_loudness() -> None:

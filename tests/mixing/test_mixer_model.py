@@ -115,6 +115,28 @@ def test_a_mixer_comes_back_whole(lesson, tmp_path, adapted):
     assert all("lora_" in name for name in trained) == adapted
 
 
+def test_an_adapter_that_is_missing_or_another_is_told(tmp_path):
+    mixer = new_mixer(SETTINGS.model_copy(update={"lora": LoraSettings(r=4)}))
+    mixer.decoder.adapt(LoraSettings(r=4))
+    save_mixer(mixer, tmp_path / "m", {}, beside={"small.safetensors": b"small"})
+    tensors, small = tmp_path / "m/adapter/adapter_model.safetensors", tmp_path / "m/small.safetensors"
+    for path in (tensors, small):
+        content = path.read_bytes()
+        path.write_bytes(content[:-1] + b"x")
+        with pytest.raises(BadInput, match=rf"{path.name} do not belong together"):
+            load_mixer(tmp_path / "m")
+        path.write_bytes(content)
+    (tmp_path / "m/adapter").rename(tmp_path / "adapter")
+    with pytest.raises(BadInput, match=r"holds no adapter/adapter_config\.json"):
+        load_mixer(tmp_path / "m")
+
+
+def test_a_mixer_of_another_schema_is_told_as_such(tmp_path):
+    (tmp_path / "mixer.json").write_text('{"schema_version": 1}')  # which had no familiarity.safetensors
+    with pytest.raises(BadInput, match="is a mixer of schema 1, and this version reads schema 2 -> train it again"):
+        load_mixer(tmp_path)
+
+
 def test_a_damaged_mixer_is_one_line(tmp_path):
     save_mixer(new_mixer(), tmp_path / "m", {})
     (tmp_path / "m" / "vocabulary.json").rename(tmp_path / "v")

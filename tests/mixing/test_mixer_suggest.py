@@ -12,6 +12,7 @@ from soundwright.formats.instructions import Call
 from soundwright.mixing.checkpoint import SHIPPED, load_mixer
 from soundwright.mixing.evaluate import evaluate
 from soundwright.mixing.executor import MixingTools, add_up
+from soundwright.mixing.familiarity import Familiarity
 from soundwright.mixing.song_maker import make_song
 from soundwright.mixing.suggest import suggest
 
@@ -51,7 +52,8 @@ def test_a_stem_too_loud_is_found_beside_a_reference_mix(mixer, song):
     assert error[1] < 0.4 * error[0]
 
 
-def test_a_stem_aside_is_found_without_a_reference(mixer, song):
+def test_a_stem_aside_is_found_without_a_reference(mixer, song, monkeypatch):
+    monkeypatch.setattr(mixer, "familiarity", Familiarity())  # of numpy's bass it knows nothing
     aside = song | {"bass": MixingTools(RATE).apply_pan(song["bass"], balance=-0.8)}
     said = suggest(aside, RATE, "", None, mixer)
     pans = [c for c in said.instructions.get("bass", ()) if c.tool == "apply_pan"]
@@ -83,6 +85,21 @@ def test_silent_stems_and_odd_references_are_said(mixer, song):
     assert any("used as a mix" in note for note in said.notes)
     assert suggest({"a": np.zeros(10, np.float32)}, RATE, "", None, mixer).instructions == {}
     assert any("48 tokens" in n for n in suggest(song, RATE, "louder drums " * 60, None, mixer).notes)
+
+
+def test_a_reference_of_nothing_is_none(mixer, song):
+    silence = np.zeros((2, RATE), np.float32)
+    for reference, why in (
+        (song["drums"][:, :1000], "shorter than 0.1 s"),
+        ({name: sound[:, :1] for name, sound in song.items()}, "shorter than 0.1 s"),
+        (silence, "silent"),
+        (dict.fromkeys(song, silence), "silent"),
+    ):
+        said = suggest(song, RATE, "", reference, mixer)
+        assert said.blind
+        assert [why in note for note in said.notes].count(True) == 1
+        assert not any("the reference is of" in note for note in said.notes)
+    assert not suggest(song, RATE, "", song, mixer).blind
 
 
 @pytest.mark.parametrize("rate", [8000, 96_000])

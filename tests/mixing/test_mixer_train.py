@@ -61,6 +61,7 @@ def test_songs_become_a_mixer_that_speaks(songs, tmp_path, capsys):
     lines = [json.loads(line) for line in (tmp_path / "mixer/training/metrics.jsonl").read_text().splitlines()]
     assert lines[-1]["step"] == 2
     assert "valid/loss" in lines[-1]
+    assert [line["progress"] for line in lines] == [0.5, 1.0]
     mixer, facts = load_mixer(tmp_path / "mixer")
     assert facts["training"]["epochs"] == 1
     assert mixer.decoder.adapted
@@ -69,6 +70,9 @@ def test_songs_become_a_mixer_that_speaks(songs, tmp_path, capsys):
     assert again.done
     figures = evaluate(tmp_path / "mixer", dataset_file=tmp_path / "dataset.json", references=["same-stems"])
     assert {row.method for row in figures.rows} >= {"mixer", "do nothing", "exact answer"}
+    assert any(line.startswith("note: these are the validation songs of this mixer's own") for line in figures.lines())
+    others = evaluate("tiny", dataset_file=tmp_path / "dataset.json", references=["same-stems"])
+    assert not any(line.startswith("note:") for line in others.lines())
 
 
 def test_only_what_should_learn_has_changed(songs, tmp_path):
@@ -87,8 +91,20 @@ def test_other_settings_need_another_folder(songs, tmp_path):
     run(songs, tmp_path)
     with pytest.raises(UsageError, match="another default"):
         run(songs, tmp_path, CONFIG.replace("batch_size: 4", "batch_size: 3"))
+    assert run(songs, tmp_path, CONFIG.replace("batch_size: 4", "batch_size: 3"), overwrite=True).steps == 2
     with pytest.raises(UsageError, match="--num-epochs"):
         run(songs, tmp_path, num_epochs=0)
+
+
+def test_the_training_of_other_songs_is_not_handed_over_as_new(songs, tmp_path):
+    """As many segments, of another artist: the old mixer must not come out as theirs."""
+    run(songs, tmp_path, artist="artist0", num_epochs=2)
+    before = (tmp_path / "mixer/weights.safetensors").read_bytes()
+    with pytest.raises(UsageError, match="other songs -> .*--overwrite"):
+        run(songs, tmp_path, artist="artist1", num_epochs=2)
+    assert (tmp_path / "mixer/weights.safetensors").read_bytes() == before
+    assert run(songs, tmp_path, artist="artist1", num_epochs=2, overwrite=True).done
+    assert (tmp_path / "mixer/weights.safetensors").read_bytes() != before
 
 
 def test_a_training_that_was_stopped_goes_on_as_if_it_had_not_been(songs, tmp_path):

@@ -50,7 +50,7 @@ def test_what_the_page_shows(stems: Path, tmp_path: Path, says: Says) -> None:
     assert {"mix.wav", "session.rpp", "steps.json", "instructions.txt"} <= set(links)
     assert len(page.all("img", "src")) == 2
     assert not [tag for tag, _ in page.tags if tag in ("b", "script") and tag == "script"]
-    for words in ("make it <b>big</b>", "softer by 6 dB", "change_volume(db=-6.0)", "0.9", "refused", "a note"):
+    for words in ("make it <b>big</b>", "softer by 6 dB", "change_volume(db=-6.0)", "0.90", "refused", "a note"):
         assert words in page.text
     assert re.search(r"Both at -\d\d\.\d LUFS", page.text)
 

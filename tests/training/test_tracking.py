@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from soundwright.training.tracking import JsonlTracker, Trackers
+from soundwright.runs.events import Note
+from soundwright.training import tracking
+from soundwright.training.tracking import ConsoleTracker, JsonlTracker, Trackers
 
 
 class Broken:
@@ -35,6 +37,13 @@ def test_a_failing_tracker_is_told_once_and_left_out(tmp_path: Path, capsys: pyt
     assert told.count("Broken") == 1
     assert "step 2" in told
     assert len((tmp_path / "m.jsonl").read_text().splitlines()) == 5
+
+
+def test_each_number_of_a_line_has_a_name_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Note] = []
+    monkeypatch.setattr(tracking, "emit", told.append)
+    ConsoleTracker().log(1, {"loss": 2.0, "valid/loss": 3.0, "progress": 0.25})
+    assert told == [Note("step 1 (25.0 %): loss 2.000, validation loss 3.000")]
 
 
 def test_resuming_drops_later_and_broken_lines(tmp_path: Path) -> None:

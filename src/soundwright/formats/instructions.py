@@ -38,17 +38,20 @@ class Call:
     Attributes:
         tool: its name.
         arguments: by name, finite; an argument that is left out takes the tool's default.
-        at: line and column in the text that it was read from, both from 1; says nothing about the call itself.
+        at: where it was read: line and column of a text, or the number of a step, all from 1; says nothing about the
+            call itself.
     """
 
     tool: str
     arguments: Mapping[str, float] = field(default_factory=dict)
-    at: tuple[int, int] | None = field(default=None, compare=False, repr=False)
+    at: tuple[int, int] | int | None = field(default=None, compare=False, repr=False)
 
     @property
     def where(self) -> str:
         """The beginning of a message about this call."""
-        return "" if self.at is None else f"line {self.at[0]}, column {self.at[1]}: "
+        if self.at is None:
+            return ""
+        return f"step {self.at}: " if isinstance(self.at, int) else f"line {self.at[0]}, column {self.at[1]}: "
 
 
 #: Stem -> its calls in the order of execution; "" is the bare line. A stem without calls is left as it is.

@@ -11,13 +11,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from soundwright.core.errors import BadInput
+from soundwright.formats.complaints import complaint
 from soundwright.formats.instructions import MAX_NAME, Call, Instructions
 from soundwright.runs import atomic
 
@@ -104,12 +106,21 @@ class Steps(BaseModel):
             raise ValueError("expected the numbers of the steps to rise")
         return self
 
-    def instructions(self, *, without: Collection[int] = ()) -> dict[str, tuple[Call, ...]]:
-        """The calls by stem, but for refused steps and those of these numbers."""
+    def instructions(
+        self, *, without: Collection[int] = (), places: Mapping[int, tuple[int, int]] = MappingProxyType({})
+    ) -> dict[str, tuple[Call, ...]]:
+        """The calls by stem, but for refused steps.
+
+        Args:
+            without: numbers of more steps that are left out.
+            places: line and column of steps that were read from text, by number; the others are told by their number.
+        """
         calls: dict[str, list[Call]] = {}
         for step in self.steps:
             if not step.refused and step.number not in without:
-                calls.setdefault(step.stem, []).append(Call(step.tool, dict(step.arguments)))
+                calls.setdefault(step.stem, []).append(
+                    Call(step.tool, dict(step.arguments), places.get(step.number, step.number))
+                )
         return {stem: tuple(some) for stem, some in calls.items()}
 
 
@@ -142,11 +153,7 @@ def read_steps(path: Path) -> Steps:
     except OSError as error:
         raise BadInput(f"cannot be read: {error.strerror}", path=path, remedy=remedy) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ascii(".".join(map(str, first["loc"])))[1:-1][:100]
-        raise BadInput(
-            f"is no steps.json: {where}: {first['msg']}".replace(": :", ":"), path=path, remedy=remedy
-        ) from error
+        raise BadInput(f"is no steps.json: {complaint(error, Steps)}", path=path, remedy=remedy) from error
     except (ValueError, RecursionError) as error:
         what = "nested too deep" if isinstance(error, RecursionError) else str(error).splitlines()[0][:200]
         raise BadInput(f"is no JSON: {what}", path=path, remedy=remedy) from error

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from soundwright.core.errors import BadInput, show_path
+from soundwright.core.errors import BadInput, UsageError, show_path
 from soundwright.core.extras import needs_extra
 from soundwright.mixing.fix import LOUDNESS_LUFS, check_tempo
 from soundwright.mixing.fix_result import Mixed, refuse_steps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from soundwright.formats.mixing_steps import Steps
     from soundwright.mixing.fix_stems import Session
 
@@ -50,8 +49,9 @@ def apply(
         The steps, and levels before and after.
 
     Raises:
-        UsageError: a step names an unknown tool or stem, or a value that is out of range; OUTPUT holds files of others.
-        BadInput: the steps cannot be read, or no stem can.
+        UsageError: a path does not exist, or a number is out of range; OUTPUT holds files of others.
+        BadInput: the steps cannot be read, or name an unknown tool or stem, or a value that is out of range; no stem
+            can be read.
     """
     with needs_extra("mix", "mixing"):
         import scipy  # noqa: F401
@@ -61,13 +61,16 @@ def apply(
         from soundwright.mixing.fix_stems import find_stems, read_stems
 
     check_tempo(tempo)
-    wanted = refuse_steps(read(steps), refuse)
+    found, places = _read(steps)
+    wanted = refuse_steps(found, refuse)
     target = (
         loudness if loudness is not None else LOUDNESS_LUFS if wanted.loudness_lufs is None else wanted.loudness_lufs
     )
-    check_loudness(target)
+    with _content_of(steps) if loudness is None else nullcontext():
+        check_loudness(target, "--loudness" if loudness is not None else "loudness_lufs")
     session = read_stems(find_stems(stems))
-    calls_of(wanted.instructions(), session.stems)
+    with _content_of(steps):
+        calls_of(wanted.instructions(places=places), session.stems)
     refuse_places(session, output, [steps], overwrite=overwrite)
     notes = (*session.notes, *_changes(wanted, session))
     wanted = wanted.model_copy(
@@ -81,18 +84,30 @@ def apply(
     return Mixed("apply", wanted, notes, session.failures, rendered)
 
 
-def read(path: Path) -> Steps:
-    """Steps from a steps.json, or from text in any file that does not end in .json.
+@contextmanager
+def _content_of(path: Path) -> Iterator[None]:
+    """What is wrong in here is wrong with the content of a file, not with the command."""
+    try:
+        yield
+    except UsageError as error:
+        raise BadInput(error.message, path=path, remedy=error.remedy) from error
+
+
+def _read(path: Path) -> tuple[Steps, dict[int, tuple[int, int]]]:
+    """Steps from a steps.json, or from text in any file that does not end in .json; and where in the text each stands.
 
     Raises:
+        UsageError: there is no such file.
         BadInput: it is neither.
     """
     from soundwright.formats.instructions import parse
     from soundwright.formats.mixing_steps import number_steps, read_steps
 
-    if path.suffix.lower() == ".json":
-        return read_steps(path)
     remedy = "give a steps.json, or a text file with instructions"
+    if not path.exists():
+        raise UsageError("does not exist", path=path, remedy=remedy)
+    if path.suffix.lower() == ".json":
+        return read_steps(path), {}
     try:
         if path.stat().st_size > _LARGEST:
             raise BadInput(f"is too large: more than {_LARGEST:,} bytes", path=path, remedy=remedy)
@@ -102,9 +117,12 @@ def read(path: Path) -> Steps:
     except UnicodeDecodeError as error:
         raise BadInput(f"is no text: byte {error.start} is no UTF-8", path=path, remedy=remedy) from error
     try:
-        return number_steps(parse(text))
+        instructions = parse(text)
     except BadInput as error:
         raise BadInput(error.message, path=path, remedy=error.remedy) from error
+    calls = (call for some in instructions.values() for call in some)
+    places = {number: call.at for number, call in enumerate(calls, start=1) if isinstance(call.at, tuple)}
+    return number_steps(instructions), places
 
 
 def _changes(steps: Steps, session: Session) -> Iterator[str]:

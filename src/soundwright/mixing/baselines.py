@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from soundwright.formats.instructions import Call
+from soundwright.mixing.effects.balance import FULL_DIFFERENCE_DB
 from soundwright.mixing.features import MIX_FEATURES, STEM_FEATURES
-from soundwright.mixing.labels import TOOL_NAMES, VALUES, to_call
+from soundwright.mixing.labels import FIRST, SCALES, TOOL_NAMES, VALUES, to_call
 from soundwright.mixing.statistics import Statistics
 from soundwright.mixing.tools import canonical
 
 #: Median level of a stem beside the mean of all, dB, while it plays; measured on the songs that `tiny` learned from.
 USUAL_DB = {"vocals": 0.9, "drums": 2.0, "bass": 0.8, "other": -3.5}
 _RULE_VOLUME_DB, _RULE_BALANCE_DB = 3.0, 3.0
-_FULL_DIFFERENCE_DB = 18.0
+_VOLUME_SCALE = float(SCALES[FIRST["change_volume"]])
 
 
 def levels(stems: Statistics) -> NDArray[np.float64]:
@@ -32,7 +33,7 @@ def normalise(names: Sequence[str], stems: Statistics) -> dict[str, tuple[Call, 
     mean = levels(stems).mean(axis=0)
     usual = np.array([USUAL_DB.get(name, 0.0) for name in names])
     lacks = usual - usual.mean() - (mean - mean.mean())
-    return canonical({n: (to_call("change_volume", [db / 24]),) for n, db in zip(names, lacks, strict=True)})
+    return canonical({n: (to_call("change_volume", [db / _VOLUME_SCALE]),) for n, db in zip(names, lacks, strict=True)})
 
 
 def rule(names: Sequence[str], stems: Statistics) -> dict[str, tuple[Call, ...]]:
@@ -43,7 +44,7 @@ def rule(names: Sequence[str], stems: Statistics) -> dict[str, tuple[Call, ...]]
     for place, name in enumerate(names):
         calls = [c for c in by_name.get(name, ()) if abs(c.arguments["db"]) >= _RULE_VOLUME_DB]
         if abs(left[place] - right[place]) >= _RULE_BALANCE_DB:
-            calls.append(to_call("apply_pan", [(left[place] - right[place]) / _FULL_DIFFERENCE_DB]))
+            calls.append(to_call("apply_pan", [(left[place] - right[place]) / FULL_DIFFERENCE_DB]))
         instructions[name] = tuple(calls)
     return canonical(instructions)
 
@@ -73,7 +74,6 @@ class SmallNetwork(nn.Module):
         names: Sequence[Sequence[str]],
         stems: NDArray[np.float32],
         mix: NDArray[np.float32],
-        threshold: float = 0.5,
     ) -> list[dict[str, tuple[Call, ...]]]:
         """Instructions for examples."""
         presence, values = self(torch.from_numpy(stems), torch.from_numpy(mix))

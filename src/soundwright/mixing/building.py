@@ -41,7 +41,14 @@ def sampler(settings: TrainConfig, dataset_file: Path) -> Sampler:
     """What makes the examples: statistics where they are enough, else sound."""
     ranges, seed = settings.augmentation.ranges(), settings.default.seed
     if by_statistics(settings):
-        return lambda mixer, passages, items, epoch: sample(passages, items, seed=seed, epoch=epoch, ranges=ranges)
+        recolour = settings.augmentation.recolour
+
+        def calculate(mixer: Mixer, passages: list[Passage], items: list[int], epoch: int) -> Batch:
+            return sample(passages, items, seed=seed, epoch=epoch, ranges=ranges, recolour=recolour)
+
+        return calculate
+    if settings.augmentation.recolour:
+        emit(Note("augmentation.recolour is not used: these tools or an audio encoder need sound"))
     emit(Note("examples are made of sound, which takes longer: these tools or an audio encoder need it"))
     dataset = read_dataset(dataset_file)
     mates = {segment.key: mate_of(segment, dataset.side(segment.split)).key for segment in dataset.segments}
@@ -58,7 +65,7 @@ def build(settings: TrainConfig) -> Mixer:
     """The mixer that a config asks for, with LoRA on; what is to learn requires gradients."""
     shape = _shape(settings)
     assert shape.lora is not None
-    if shape.decoder == shape.text_model == OWN and shape.audio_model is None:
+    if begins_from_tiny(settings):
         mixer, _ = load_mixer("tiny")
         mixer.decoder.adapt(shape.lora)
         mixer.use(mixer.settings.model_copy(update={"lora": shape.lora, "tools": shape.tools}))
@@ -67,6 +74,12 @@ def build(settings: TrainConfig) -> Mixer:
     mixer = Mixer(shape)
     mixer.decoder.adapt(shape.lora)
     return mixer
+
+
+def begins_from_tiny(settings: TrainConfig) -> bool:
+    """Whether the training goes on from the shipped mixer, as its models are asked for."""
+    shape = _shape(settings)
+    return shape.decoder == shape.text_model == OWN and shape.audio_model is None
 
 
 def _shape(settings: TrainConfig) -> MixerSettings:

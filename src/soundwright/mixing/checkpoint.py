@@ -1,24 +1,30 @@
 """A mixer as a folder: everything that is not a base model from elsewhere.
 
-    mixer.json          settings, thresholds, facts about the training, digest of the weights
-    weights.safetensors fusion, heads, pieces; own text encoder and decoder
-    vocabulary.json     pieces of an own text encoder
-    adapter/            LoRA, as peft writes it
+    mixer.json               settings, thresholds, facts about the training, digests of the tensors
+    weights.safetensors      fusion, heads, pieces; own text encoder and decoder
+    familiarity.safetensors  what stems sounded like in training
+    vocabulary.json          pieces of an own text encoder
+    adapter/                 LoRA, as peft writes it
 
-`mixer.json` is written last; a folder whose weights are others than it says is half replaced, and refused.
+    small.safetensors        of shipped mixers, the small network that it is compared with
+
+`mixer.json` is written last; a folder whose files are others than it says is half replaced, and refused.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from pydantic import ValidationError
 
 from soundwright.core.errors import BadInput, UsageError, show_path
+from soundwright.mixing.familiarity import Familiarity
 from soundwright.mixing.features import MIX_FEATURES, STEM_FEATURES
 from soundwright.mixing.model.mixer import Mixer
 from soundwright.mixing.model.settings import OWN, MixerSettings
@@ -27,11 +33,18 @@ from soundwright.runs import atomic
 
 #: Name -> folder of what is shipped.
 SHIPPED = {"tiny": Path(__file__).parent / "pretrained" / "tiny"}
-_SCHEMA = 1
-_FILES = ("mixer.json", "weights.safetensors")
+_SCHEMA = 2
+_FILES = ("mixer.json", "weights.safetensors", "familiarity.safetensors")
 
 
-def save_mixer(mixer: Mixer, folder: Path, facts: dict[str, Any], *, half: bool = False) -> Path:
+def save_mixer(
+    mixer: Mixer,
+    folder: Path,
+    facts: dict[str, Any],
+    *,
+    half: bool = False,
+    beside: Mapping[str, bytes] = MappingProxyType({}),
+) -> Path:
     """Writes a mixer.
 
     Args:
@@ -39,7 +52,9 @@ def save_mixer(mixer: Mixer, folder: Path, facts: dict[str, Any], *, half: bool 
         folder: made if missing; files of the same names are replaced.
         facts: about its training.
         half: float16, half the size; outputs differ a little.
+        beside: more files, by name.
     """
+    from safetensors.numpy import save as save_arrays
     from safetensors.torch import save
 
     dtype = torch.float16 if half else None
@@ -47,21 +62,31 @@ def save_mixer(mixer: Mixer, folder: Path, facts: dict[str, Any], *, half: bool 
         name: (tensor.to(dtype) if dtype and tensor.is_floating_point() else tensor).detach().cpu().contiguous()
         for name, tensor in own_tensors(mixer).items()
     }
-    content = save(tensors)
+    content, familiar = save(tensors), save_arrays(mixer.familiarity.tensors())
     folder.mkdir(parents=True, exist_ok=True)
+    others = list(beside)
     if mixer.decoder.adapted:
         mixer.decoder.network.save_pretrained(str(folder / "adapter"), safe_serialization=True)
         (folder / "adapter" / "README.md").unlink(missing_ok=True)  # peft's empty model card
+        others += [path.relative_to(folder).as_posix() for path in sorted((folder / "adapter").iterdir())]
     atomic.write_bytes(folder / "weights.safetensors", content)
+    atomic.write_bytes(folder / "familiarity.safetensors", familiar)
     if mixer.settings.text_model == OWN:
         atomic.write_json(folder / "vocabulary.json", own_pieces(mixer.text.tokenizer))
+        others.append("vocabulary.json")
+    for name, more in beside.items():
+        atomic.write_bytes(folder / name, more)
     atomic.write_json(
         folder / "mixer.json",
         {
             "schema_version": _SCHEMA,
-            "settings": mixer.settings.model_dump(),
+            # Without layers of LoRA there is no adapter to ask for.
+            "settings": mixer.settings.model_dump() | ({} if mixer.decoder.adapted else {"lora": None}),
             "features": [STEM_FEATURES, MIX_FEATURES],
             "weights_sha256": hashlib.sha256(content).hexdigest(),
+            "familiarity": mixer.familiarity.facts(),
+            "familiarity_sha256": hashlib.sha256(familiar).hexdigest(),
+            "files_sha256": {name: _digest(folder / name) for name in others},
             **facts,
         },
     )
@@ -80,26 +105,30 @@ def load_mixer(source: str | Path, dtype: torch.dtype = torch.float32) -> tuple[
         BadInput: the folder lacks a file, or holds another model.
     """
     folder = find_mixer(source)
+    _refuse_other_schemas(folder)
     for name in _FILES:
         if not (folder / name).exists():
             raise BadInput(f"holds no {name}", path=folder, remedy="give a folder that mix train wrote, or tiny")
     try:
         facts = json.loads((folder / "mixer.json").read_text(encoding="utf-8"))
         settings = MixerSettings.model_validate(facts["settings"])
-        known = facts["schema_version"] == _SCHEMA and facts["features"] == [STEM_FEATURES, MIX_FEATURES]
+        known, others = facts["features"] == [STEM_FEATURES, MIX_FEATURES], dict(facts["files_sha256"])
     except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
         raise BadInput("is no mixer", path=folder / "mixer.json", remedy="train it again") from error
     if not known:
-        raise BadInput("is a mixer of another version", path=folder, remedy="train it again")
-    content = (folder / "weights.safetensors").read_bytes()
-    if hashlib.sha256(content).hexdigest() != facts["weights_sha256"]:
-        raise BadInput(
-            "mixer.json and weights.safetensors do not belong together", path=folder, remedy="copy or train it again"
-        )
-    if settings.text_model == OWN and not (folder / "vocabulary.json").exists():
-        raise BadInput("holds no vocabulary.json", path=folder, remedy="copy or train it again")
+        raise BadInput("is a mixer that hears other features", path=folder, remedy="train it again")
+    content, familiar = (_read(folder, name, facts) for name in ("weights", "familiarity"))
+    needed = ["vocabulary.json"] if settings.text_model == OWN else []
+    if settings.lora is not None:
+        needed += ["adapter/adapter_config.json", "adapter/adapter_model.safetensors"]
+    for name in sorted({*needed, *others}):
+        if not (folder / name).exists():
+            raise BadInput(f"holds no {name}", path=folder, remedy="copy or train it again")
+        if _digest(folder / name) != others.get(name):
+            raise _no_pair(name, folder)
     mixer = Mixer(settings, folder, dtype)
     _fill(mixer, content, folder)
+    mixer.familiarity = _familiarity(familiar, facts, folder)
     if (folder / "adapter").is_dir():
         if settings.lora is None:
             raise BadInput("holds an adapter, but its settings know none", path=folder, remedy="train it again")
@@ -134,6 +163,47 @@ def own_tensors(mixer: Mixer) -> dict[str, torch.Tensor]:
             tensor
         )
     return tensors
+
+
+def _read(folder: Path, name: str, facts: dict[str, Any]) -> bytes:
+    """The content of tensors that `mixer.json` knows."""
+    content = (folder / f"{name}.safetensors").read_bytes()
+    if hashlib.sha256(content).hexdigest() != facts.get(f"{name}_sha256"):
+        raise _no_pair(f"{name}.safetensors", folder)
+    return content
+
+
+def _refuse_other_schemas(folder: Path) -> None:
+    """Of another schema, files may be missing that are needed here; what is to be said is that it is another."""
+    try:
+        facts = json.loads((folder / "mixer.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return  # told where the files are read
+    schema = facts.get("schema_version") if isinstance(facts, dict) else None
+    if schema is not None and schema != _SCHEMA:
+        raise BadInput(
+            f"is a mixer of schema {show_path(str(schema))[:20]}, and this version reads schema {_SCHEMA}",
+            path=folder,
+            remedy="train it again",
+        )
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _no_pair(name: str, folder: Path) -> BadInput:
+    return BadInput(f"mixer.json and {name} do not belong together", path=folder, remedy="copy or train it again")
+
+
+def _familiarity(content: bytes, facts: dict[str, Any], folder: Path) -> Familiarity:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        return Familiarity.from_tensors(facts["familiarity"], load(content))
+    except (SafetensorError, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise BadInput(f"does not say what is familiar ({error})", path=folder, remedy="train it again") from error
 
 
 def _fill(mixer: Mixer, content: bytes, folder: Path) -> None:

@@ -8,7 +8,8 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from soundwright.core.errors import UsageError
+from soundwright.core.errors import BadInput, UsageError
+from soundwright.formats.complaints import complaint
 from soundwright.mixing.distortion import Ranges, ToolRanges
 
 
@@ -105,12 +106,14 @@ class Augmentation(_Section):
         untouched: part of the examples that stay as they are.
         min_operations: per stem.
         max_operations: per stem.
+        recolour: part of the examples with a reference whose stems are made to sound like other instruments.
         operations: by tool; volume, pan and EQ by default.
     """
 
     untouched: float = Field(default=0.25, ge=0, le=1)
     min_operations: int = Field(default=0, ge=0)
     max_operations: int = Field(default=2, ge=1)
+    recolour: float = Field(default=0.0, ge=0, le=1)
     operations: dict[str, ToolRanges] = Ranges().tools
 
     def ranges(self) -> Ranges:
@@ -138,12 +141,17 @@ class TrainConfig(_Section):
     augmentation: Augmentation = Augmentation()
 
 
+_REMEDY = "see mixer_config.yaml, which says all keys"
+
+
 def read_config(path: Path) -> TrainConfig:
     """Reads the YAML.
 
     Raises:
-        UsageError: it is missing, no YAML, or has a key or value that it cannot have.
+        UsageError: it is missing.
+        BadInput: it is no YAML, or has a key or value that it cannot have.
     """
+    config: TrainConfig | None = None
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         config = TrainConfig.model_validate({} if content is None else content)
@@ -151,12 +159,18 @@ def read_config(path: Path) -> TrainConfig:
     except OSError as error:
         raise UsageError(f"cannot be read: {error.strerror}", path=path, remedy="give --config") from error
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        first = " ".join(str(error).split())[:160]
-        raise UsageError(f"is no YAML: {first}", path=path) from error
+        raise BadInput(f"is no YAML{_where(error)}", path=path, remedy=_REMEDY) from error
     except ValidationError as error:
-        first_error = error.errors()[0]
-        where = ".".join(str(part) for part in first_error["loc"])[:80]
-        found = first_error["input"]
-        shown = "" if isinstance(found, dict) else f", found {str(found)[:40]!r}"
-        raise UsageError(f"{where or 'the file'}: {first_error['msg'][:160]}{shown}", path=path) from error
+        whole = "the file" if config is None else "augmentation"
+        raise BadInput(complaint(error, TrainConfig, whole), path=path, remedy=_REMEDY) from error
     return config
+
+
+def _where(error: Exception) -> str:
+    """Where a file stops being YAML, and why."""
+    if isinstance(error, UnicodeDecodeError):
+        return f": byte {error.start} is no UTF-8"
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return ": nested too deep" if isinstance(error, RecursionError) else ""
+    return f": line {mark.line + 1}, column {mark.column + 1}: {getattr(error, 'problem', None) or 'not understood'}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from soundwright.core.errors import BadInput
+from soundwright.formats.complaints import complaint
 from soundwright.formats.instructions import Instructions
 from soundwright.mixing.distortion import Ranges, distort, draw
 from soundwright.mixing.executor import Samples
@@ -37,12 +40,14 @@ class StemFile(BaseModel):
     Attributes:
         path: stereo WAV, relative to the dataset's `root`.
         level_db: its RMS, full scale 1.0.
+        sha256: of its samples; empty in files of earlier releases.
     """
 
     model_config = ConfigDict(frozen=True)
 
     path: str
     level_db: float
+    sha256: str = ""
 
 
 class Segment(BaseModel):
@@ -104,6 +109,15 @@ class Dataset(BaseModel):
         """The segments of one side."""
         return [segment for segment in self.segments if segment.split == split]
 
+    def digest(self) -> str:
+        """SHA-256 of the content: which segments, on which side, with which sound; wherever it lies."""
+        content = {
+            "sample_rate": self.sample_rate,
+            "segments": [segment.model_dump() for segment in self.segments],
+            "stems": {key: {n: [f.sha256, f.level_db] for n, f in files.items()} for key, files in self.stems.items()},
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
     def load(self, key: str) -> dict[str, Samples]:
         """The stems of a segment, float32 `[2, N]` at the dataset's rate.
 
@@ -161,9 +175,7 @@ def read_dataset(path: Path) -> Dataset:
     except OSError as error:
         raise BadInput(f"cannot be read: {error.strerror}", path=path, remedy=remedy) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])[:100]
-        raise BadInput(f"is no dataset.json: {where}: {first['msg']}", path=path, remedy=remedy) from error
+        raise BadInput(f"is no dataset.json: {complaint(error, Dataset)}", path=path, remedy=remedy) from error
     missing = [segment.key for segment in dataset.segments if segment.key not in dataset.stems]
     if missing:
         raise BadInput(f"is no dataset.json: no stems of the segment {missing[0]!r}", path=path, remedy=remedy)

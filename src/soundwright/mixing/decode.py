@@ -22,10 +22,13 @@ from soundwright.mixing.model.settings import Thresholds
 from soundwright.mixing.tokens import LINE, OPENINGS, PAD, decode, number_id
 from soundwright.mixing.tools import TOOLS, canonical
 
-#: The least that a distortion changes is 2 dB, and 5.4 dB between the channels; a reference that shows this far less,
-#: and is as sure as this, shows none.
+#: The least that a distortion changes is 3 dB in all, 2 dB in a band of the EQ, and 5.4 dB between the channels; a
+#: reference that shows this far less, and is as sure as this, shows none.
 _NOTHING_DB = {"change_volume": 0.7, "apply_eq": 0.7, "apply_pan": 1.5}
 _SURE_DB = 2.0
+#: What reference stems of another section must show of a strange stem: more than two sections differ by themselves. In
+#: tone these differ as much as an EQ changes.
+_CLEAR_DB = {"change_volume": 6.0, "apply_pan": 3.0}
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Spoken:
         errors: expected absolute error of each argument in its unit, by stem, tool and argument.
         touch: how likely anything is wrong at all.
         tokens: what it said, token by token.
+        strange: stems on which it held back, see `Familiarity.strange`.
     """
 
     instructions: dict[str, tuple[Call, ...]]
@@ -45,6 +49,7 @@ class Spoken:
     errors: dict[tuple[str, str, str], float]
     touch: float
     tokens: list[int]
+    strange: tuple[str, ...] = ()
 
 
 @torch.no_grad()
@@ -63,15 +68,13 @@ def speak(mixer: Mixer, inputs: Inputs, thresholds: Mapping[str, Thresholds] | N
     prefix.cache = DynamicCache()
     kinds = [evidence_kind(*pair) for pair in zip(inputs.stem_features, inputs.mix_features, strict=True)]
     touch = prefix.fused.touch.sigmoid().tolist()
-    writers = [
-        _Writer(
-            list(names),
-            known.get(kinds[place], Thresholds()),
-            touch[place],
-            unshown(inputs.stem_features[place], kinds[place], names),
-        )
-        for place, names in enumerate(inputs.names)
-    ]
+    writers = []
+    for place, names in enumerate(inputs.names):
+        kind, seen = kinds[place], inputs.stem_features[place]
+        # What is compared moment by moment needs no experience with the instrument.
+        strange = () if kind == "aligned" else mixer.familiarity.strange(names, seen)
+        refused = unshown(seen, kind, names) | unsupported(seen, kind, names, strange)
+        writers.append(_Writer(list(names), known.get(kind, Thresholds()), touch[place], refused, strange))
     mask = prefix.mask
     if not all(writer.done for writer in writers):
         mixer.decoder(prefix.vectors, mask, prefix.cache)
@@ -109,14 +112,40 @@ def unshown(stem_features: NDArray[np.float32], kind: str, names: Sequence[str])
     """
     if kind not in ("aligned", "stems"):
         return set()
+    sure = shown(stem_features).deviation < _SURE_DB
+    return {
+        (name, tool)
+        for tool, size in _sizes(stem_features).items()
+        for place, name in enumerate(names)
+        if sure[place] and size[place] < _NOTHING_DB[tool]
+    }
+
+
+def unsupported(
+    stem_features: NDArray[np.float32], kind: str, names: Sequence[str], strange: Collection[str]
+) -> set[tuple[str, str]]:
+    """Calls on strange stems for which there is nothing but what stems usually sound like.
+
+    Args:
+        stem_features: of one example, `[S, STEM_FEATURES]`.
+        kind: of evidence.
+        names: of the stems.
+        strange: those of which it knows nothing, see `Familiarity.strange`.
+    """
+    sizes = _sizes(stem_features)
+    supported = {
+        (name, tool)
+        for tool, size in sizes.items()
+        for place, name in enumerate(names)
+        if kind == "stems" and size[place] >= _CLEAR_DB.get(tool, np.inf)
+    }
+    return {(name, tool) for name in strange for tool in TOOLS} - supported
+
+
+def _sizes(stem_features: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    """What a reference shows of each tool, dB, `[S]`."""
     seen = shown(stem_features)
-    found = set()
-    for place, name in enumerate(names):
-        if seen.deviation[place] < _SURE_DB:
-            for tool, size in (("change_volume", seen.volume), ("apply_eq", seen.eq), ("apply_pan", seen.balance)):
-                if size[place] < _NOTHING_DB[tool]:
-                    found.add((name, tool))
-    return found
+    return {"change_volume": seen.volume, "apply_eq": seen.eq, "apply_pan": seen.balance}
 
 
 def doubt(errors: Mapping[tuple[str, str, str], float], stem: str, call: Call) -> float:
@@ -134,9 +163,15 @@ class _Writer:
     """One example's lines as they grow. `tokens` ends with what the decoder reads next."""
 
     def __init__(
-        self, names: list[str], thresholds: Thresholds, touch: float, unshown: Collection[tuple[str, str]] = ()
+        self,
+        names: list[str],
+        thresholds: Thresholds,
+        touch: float,
+        refused: Collection[tuple[str, str]],
+        strange: tuple[str, ...],
     ) -> None:
-        self.names, self.thresholds, self.touch, self.unshown = names, thresholds, touch, unshown
+        self.names, self.thresholds, self.touch = names, thresholds, touch
+        self.refused, self.strange = refused, strange
         self.stem = self.state = self.given = 0  # `given`: numbers of the last tool
         self.tokens: list[int] = [LINE] if names else []
         self.column: int | None = None
@@ -174,7 +209,7 @@ class _Writer:
             chance = float(chances[place])
             sure = chance / max(rest, 1e-9)
             name = TOOL_NAMES[place - 1]
-            if (self.names[self.stem], name) in self.unshown:
+            if (self.names[self.stem], name) in self.refused:
                 rest -= chance
                 continue
             if not self._silent and sure > self.thresholds.call.get(name, 0.5):
@@ -202,4 +237,4 @@ class _Writer:
             stem: tuple(c for c in calls if doubt(self.errors, stem, c) <= self.thresholds.doubt)
             for stem, calls in decode(self.tokens, self.names).items()
         }
-        return Spoken(canonical(said), self.confidences, self.errors, self.touch, self.tokens)
+        return Spoken(canonical(said), self.confidences, self.errors, self.touch, self.tokens, self.strange)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 
 REFERENCES = ("blind", "same-mix", "same-stems", "other-mix", "other-stems")
 PROMPT = "fix this mix"
+_SEEN = (
+    "these are the validation songs of this mixer's own training, on which its thresholds are found: "
+    "on unknown songs it does less well -> give --songs"
+)
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ class Evaluation:
         rows: a way to answer in a condition each.
         songs: how many.
         examples: distorted or untouched segments.
-        facts: model, seed, where the songs are.
+        facts: model, seed, where the songs are, and whether they are those of its own training's validation.
     """
 
     rows: list[Row]
@@ -58,6 +63,8 @@ class Evaluation:
         yield f"mix evaluate: {self.songs} songs, {self.examples} examples, seed {self.facts['seed']}"
         yield from table(self.rows)
         worst = min(row.parsed for row in self.rows)
+        if self.facts.get("seen_before"):
+            yield f"note: {_SEEN}"
         yield f"parse rate {worst:.3f}; in brackets 95 % over songs"
 
     def to_dict(self) -> dict[str, Any]:
@@ -77,6 +84,7 @@ def evaluate(
     limit: int | None = None,
     references: Sequence[str] = REFERENCES,
     prompt: str = PROMPT,
+    overwrite: bool = False,
     ranges: Annotated[Ranges | None, Parameter(parse=False)] = None,
 ) -> Evaluation:
     """Distorts held-out songs in known ways, lets the mixer mend them, and measures what came out.
@@ -86,27 +94,30 @@ def evaluate(
     Args:
         model: A name, or a folder that mix train wrote.
         songs: Folder of songs artist/song/stems/*.wav, none of which the model was trained on.
-        dataset_file: Without --songs: the validation side of this dataset.json.
-        output: File for all figures, as JSON.
+        dataset_file: Without --songs: the validation side of this dataset.json. A mixer's own is said to be so.
+        output: File for all figures, as JSON; an earlier one of this command is replaced.
         seed: Seed of the distortions.
         repeats: Distortions of each segment.
         segments_per_song: At most so many.
-        limit: At most so many songs.
+        limit: At most so many songs, of all artists in turn.
         references: Of blind, same-mix, same-stems, other-mix, other-stems: a clean reference of the same segment or of
             another section, as a mix or as stems.
         prompt: What the mixer is asked, the same for all.
+        overwrite: Replace OUTPUT whatever it is.
         ranges: Of the distortions; volume, pan and EQ by default.
 
     Returns:
         The figures.
 
     Raises:
-        UsageError: there are no such songs, an unknown reference, or no such model.
+        UsageError: there are no such songs, or none that sounds; an unknown reference; no such model; OUTPUT cannot be
+            written, or holds something else.
         BadInput: a file is damaged.
     """
     with needs_extra("mix", "mixing"):
         from soundwright.mixing.baselines import read_small
         from soundwright.mixing.checkpoint import find_mixer, load_mixer
+        from soundwright.mixing.dataset import read_dataset
         from soundwright.mixing.items import items_of
         from soundwright.mixing.summary import summarise
 
@@ -114,6 +125,8 @@ def evaluate(
         raise UsageError(f"--references {show_path(unknown[0])!r}", remedy=f"use {', '.join(REFERENCES)}")
     if repeats < 1 or segments_per_song < 1 or (limit is not None and limit < 1):
         raise UsageError("--repeats, --segments-per-song and --limit are numbers from 1")
+    if output is not None:
+        _check_output(output, overwrite=overwrite)
     mixer, facts = load_mixer(model)
     small = find_mixer(model) / "small.safetensors"
     network = read_small(small) if small.exists() else None
@@ -126,12 +139,11 @@ def evaluate(
             names.add(item.song)
             emit(Note(f"{len(names)}: {show_path(item.song)}"))
         for repeat in range(repeats):
-            for (method, condition), said, score, whole in _answers(
-                item, mixer, network, seed, repeat, references, prompt, ranges
-            ):
-                del said
-                scores.setdefault((method, condition), []).append(score)
-                parsed.setdefault((method, condition), []).append(whole)
+            for key, score, whole in _answers(item, mixer, network, seed, repeat, references, prompt, ranges):
+                scores.setdefault(key, []).append(score)
+                parsed.setdefault(key, []).append(whole)
+    if not scores:
+        raise UsageError("nothing could be scored: all stems are silent", path=source, remedy="give songs that sound")
     rows = [summarise(*key, some, float(np.mean(parsed[key]))) for key, some in scores.items()]
     told = {
         "model": str(model),
@@ -139,11 +151,40 @@ def evaluate(
         "seed": seed,
         "prompt": prompt,
         "source": source.name,
+        "seen_before": source.is_file() and facts.get("training", {}).get("dataset") == read_dataset(source).digest(),
     }
     result = Evaluation(rows, len(names), sum(len(s) for k, s in scores.items() if k[0] == "do nothing"), told)
     if output is not None:
         atomic.write_bytes(output, (json.dumps(result.to_dict(), indent=1) + "\n").encode())
     return result
+
+
+def _check_output(path: Path, *, overwrite: bool) -> None:
+    """Refuses a file that cannot be written, or is not ours, before the work.
+
+    Raises:
+        UsageError: see there.
+    """
+    if path.is_dir():
+        raise UsageError("is a folder, and a file is to be written", path=path, remedy="give the name of a file")
+    if path.exists() and not overwrite and not _is_ours(path):
+        raise UsageError(
+            "exists already and was not made by this command", path=path, remedy="give another --output, or --overwrite"
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot be written: {error.strerror}", path=path, remedy="choose another place") from error
+    if not os.access(path.parent, os.W_OK):
+        raise UsageError("cannot be written: its folder is read-only", path=path, remedy="choose another place")
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        figures = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(figures, dict) and {"weights_sha256", "seed", "examples", "rows"} <= figures.keys()
 
 
 def _answers(
@@ -155,7 +196,7 @@ def _answers(
     references: Sequence[str],
     prompt: str,
     ranges: Ranges | None,
-) -> Iterator[tuple[tuple[str, str], Instructions, Score, bool]]:
+) -> Iterator[tuple[tuple[str, str], Score, bool]]:
     """Every way to answer about one example, scored."""
     from soundwright.mixing import baselines
     from soundwright.mixing.decode import speak
@@ -184,7 +225,7 @@ def _answers(
     stems = list(heard)
 
     def scored(method: str, condition: str, said: Instructions) -> Any:
-        return (method, condition), said, scorer.score(said), executable(said, stems)
+        return (method, condition), scorer.score(said), executable(said, stems)
 
     statistics = measure(heard, item.sample_rate)
     yield scored("do nothing", "-", {})

@@ -144,10 +144,9 @@ class Shown:
 
 def shown(stems: Array) -> Shown:
     """Reads the features of one example `[S, STEM_FEATURES]`."""
-    start = _FIT - 10  # volume, low, mid, high; their deviations; balance; the rest
-    found, deviation, balance = (stems[:, start + a : start + b] * _UNIT_DB for a, b in ((0, 4), (4, 8), (8, 9)))
+    found, deviation = stems[:, _FOUND] * _UNIT_DB, stems[:, _DEVIATION] * _UNIT_DB
     eq = np.sqrt((found[:, 1:] ** 2).mean(axis=1))
-    return Shown(np.abs(found[:, 0]), eq, np.abs(balance[:, 0]), deviation[:, :1].max(axis=1))
+    return Shown(np.abs(found[:, 0]), eq, np.abs(stems[:, _BALANCE]) * _UNIT_DB, deviation[:, 0])
 
 
 def _of_reference(
@@ -226,7 +225,12 @@ def _columns(*columns: Array) -> Array:
 
 _REFERENCE_FEATURES = 8 + 2 * NUM_BANDS + 4 + 4 + 4 + NUM_BANDS + 5 + len(KINDS)
 _MIX_REFERENCE_FEATURES = NUM_BANDS + 10 + len(KINDS)
-_FIT = -(len(KINDS) + NUM_BANDS + 5 + 2)  # column of the stems' features
+# Columns of the stems' features, in the order of `_of_reference`: volume, low, mid, high; their deviations; balance;
+# the rest of the difference; fit, twice; what a mix tells.
+_FIT = -(len(KINDS) + NUM_BANDS + 5 + 2)
+_BALANCE = _FIT - 2
+_DEVIATION = slice(_BALANCE - 4, _BALANCE)
+_FOUND = slice(_BALANCE - 8, _BALANCE - 4)
 STEM_FEATURES = 3 * NUM_BANDS + len(_GROUPS) + 5 + _REFERENCE_FEATURES
 MIX_FEATURES = NUM_BANDS + len(_GROUPS) + 1 + _MIX_REFERENCE_FEATURES
 assert len(eq_shapes(44_100)) == NUM_BANDS

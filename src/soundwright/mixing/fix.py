@@ -38,8 +38,8 @@ def fix(
     """Says what stems need to become a good mix, does it, and writes the result with a page to compare by ear.
 
     OUTPUT gets instructions.txt and steps.json (the steps, to be read, edited and run again by `mix apply`), stems,
-    mix.wav, before and after at one loudness, report.html, and session.rpp for REAPER. A mix that needs nothing is left
-    alone, and its stems come out as they came, byte for byte.
+    mix.wav, before and after at one loudness, report.html, and session.rpp for REAPER. Stems of which the mixer finds
+    nothing to mend come out as they came, byte for byte.
 
     Where the reference is of the same performance, what the steps do is measured against it, and a step that takes the
     mix away from it is left out, and said.
@@ -84,6 +84,8 @@ def fix(
     if output is not None and not dry_run:
         refuse_places(session, output, [] if reference is None else _files(reference), overwrite=overwrite)
     suggestion = _suggestion(session, prompt, likeness, model)
+    if suggestion.blind:  # a reference that cannot be used is none
+        likeness = None
     harm = harmful(suggestion.instructions, session.heard(), session.sample_rate, likeness)
     steps = _as_steps(suggestion, session, harm, blind=likeness is None).model_copy(
         update={
@@ -154,10 +156,7 @@ def _as_steps(suggestion: Suggestion, session: Session, harm: Collection[tuple[s
 
     notes = suggestion.notes
     if blind and suggestion.instructions:
-        notes = (
-            *notes,
-            _BLIND,
-        )
+        notes = (*notes, _BLIND)
     steps = number_steps(suggestion.instructions, notes=notes)
     return steps.model_copy(
         update={

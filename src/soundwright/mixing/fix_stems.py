@@ -12,12 +12,12 @@ from soundwright.core.errors import BadInput, UsageError, show_path
 from soundwright.formats.instructions import MAX_NAME
 from soundwright.formats.mixing_steps import SoundFile
 from soundwright.mixing.executor import Samples, as_stereo
-from soundwright.mixing.levels import CLIPPED_SHARE, clipped_share, level_db
+from soundwright.mixing.levels import CLIPPED_SHARE, SHORTEST_S, clipped_share, level_db
 
 #: Below it loudness cannot be measured.
 LOWEST_RATE = 8000
-#: What is shorter, or below this level, is not shown to the model.
-SHORTEST_S, _SILENT_DB = 0.1, -100.0
+#: What is below this level, or shorter than SHORTEST_S, is not shown to the model.
+_SILENT_DB = -100.0
 _LENGTHS_DIFFER_S = 0.1
 _REMEDY = "give stems, or a folder of stems"
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from soundwright.mixing.executor import Samples, as_stereo
 
 #: Seconds of a segment; long enough for a phrase, short enough for two sections in half a minute.
 SEGMENT_S = 7.4
+_Song = TypeVar("_Song")
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,14 @@ def items_of(source: Path, *, per_song: int = 4, limit: int | None = None) -> It
     Args:
         source: a folder artist/song/stems/*.wav, or a `dataset.json`, of which the validation side is used.
         per_song: segments of a song, at most.
-        limit: songs, at most.
+        limit: songs, at most; of all artists in turn.
 
     Raises:
-        UsageError: there are no songs with two sections.
+        UsageError: the source does not exist; there are no songs with two sections.
         BadInput: a file is damaged.
     """
+    if not source.exists():
+        raise UsageError("does not exist", path=source, remedy="give songs artist/song/stems/*.wav, or a dataset.json")
     found = False
     for item in (_of_dataset if source.is_file() else _of_songs)(source, per_song, limit):
         found = True
@@ -62,7 +67,7 @@ def _of_songs(folder: Path, per_song: int, limit: int | None) -> Iterator[Item]:
     from soundwright.audio.files import audio_extensions, read_audio
     from soundwright.mixing.songs import find_songs
 
-    for song in find_songs(folder, audio_extensions()).songs[:limit]:
+    for song in _in_turn(find_songs(folder, audio_extensions()).songs, lambda song: song.artist)[:limit]:
         stems, rate = {}, 0
         for name, path in song.stems.items():
             rate = rate or _rate(path)
@@ -80,8 +85,18 @@ def _of_dataset(path: Path, per_song: int, limit: int | None) -> Iterator[Item]:
     songs: dict[str, list[str]] = {}
     for segment in dataset.side("validation"):
         songs.setdefault(f"{segment.artist}/{segment.song}", []).append(segment.key)
-    for song, keys in list(songs.items())[:limit]:
+    for song, keys in _in_turn(list(songs.items()), lambda entry: entry[0].split("/")[0])[:limit]:
         yield from _pairs(song, [dataset.load(key) for key in keys], dataset.sample_rate, per_song)
+
+
+def _in_turn(songs: list[_Song], artist_of: Callable[[_Song], str]) -> list[_Song]:
+    """The first song of each artist, then the second of each: so that a few songs are of many artists."""
+    seen: Counter[str] = Counter()
+    places = []
+    for song in songs:
+        places.append(seen[artist_of(song)])
+        seen[artist_of(song)] += 1
+    return [songs[i] for i in sorted(range(len(songs)), key=lambda i: places[i])]
 
 
 def _pairs(song: str, cuts: list[dict[str, Samples]], rate: int, per_song: int) -> Iterator[Item]:

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 SILENT_DB = -60.0
 #: Of the samples; below, a loud master may be meant.
 CLIPPED_SHARE = 0.001
+#: What is shorter is not shown to the mixer, nor used as a reference.
+SHORTEST_S = 0.1
 _LOWEST_DB = -120.0
 
 

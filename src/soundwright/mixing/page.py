@@ -13,6 +13,7 @@ from soundwright.formats.mixing_steps import Steps
 from soundwright.runs.report import (
     Badge,
     Block,
+    Cell,
     Code,
     Column,
     Details,
@@ -102,13 +103,13 @@ def _picture(samples: Samples, sample_rate: int, name: str) -> list[Block]:
 def _steps(steps: Steps) -> list[Block]:
     if not steps.steps:
         return [Text("There is nothing to do.")]
-    rows = [
+    rows: list[list[Cell]] = [
         [
             step.number,
             step.stem or "the only stem",
             step.note,
             render_call(Call(step.tool, dict(step.arguments))),
-            None if step.confidence is None else round(step.confidence, 2),
+            "" if step.confidence is None else f"{step.confidence:.2f}",
             Badge("refused", "muted") if step.refused else Badge("done", "good"),
         ]
         for step in steps.steps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -64,10 +65,11 @@ class PrepareSong(OneByOne[None]):
         if count == 0:
             return Done(excluded=f"is shorter than a segment of {self.segment_duration:g} s: {longest_s:.4g} s")
         levels: dict[str, list[float]] = {}
+        digests: dict[str, list[str]] = {}
         for stem in usable:
-            found = job.write_stem(stem, count)
+            found, digest = job.write_stem(stem, count)
             if found:
-                levels[stem] = found
+                levels[stem], digests[stem] = found, digest
         if not levels:
             return Done(excluded="is silent")
         sections = job.sections()
@@ -76,6 +78,7 @@ class PrepareSong(OneByOne[None]):
                 "index": index,
                 "section": sections(index),
                 "levels_db": {stem: round(values[index], 2) for stem, values in levels.items()},
+                "sha256": {stem: values[index] for stem, values in digests.items()},
             }
             for index in range(count)
             if any(values[index] > SILENT_DB for values in levels.values())
@@ -107,7 +110,9 @@ class PrepareSong(OneByOne[None]):
                 )
                 segments.append(segment)
                 stems[segment.key] = {
-                    stem: StemFile(path=f"{segment.key}/{stem}.wav", level_db=level)
+                    stem: StemFile(
+                        path=f"{segment.key}/{stem}.wav", level_db=level, sha256=row.get("sha256", {}).get(stem, "")
+                    )
                     for stem, level in row["levels_db"].items()
                 }
         dataset = _as_dataset(self, segments, stems)
@@ -146,8 +151,8 @@ class _Job:
                 self.warnings.append(f"{name} has {length:.4g} s of {longest:.4g} s: the rest is silent")
         return lengths
 
-    def write_stem(self, stem: str, count: int) -> list[float]:
-        """Writes the segments of a stem; their levels in dB, none if it is silent."""
+    def write_stem(self, stem: str, count: int) -> tuple[list[float], list[str]]:
+        """Writes the segments of a stem; their levels in dB and digests, none if it is silent."""
         from soundwright.audio.files import probe, read_audio, write_wav
 
         path, rate = self.song.stems[stem], self.step.sample_rate
@@ -155,20 +160,21 @@ class _Job:
         samples = _two_channels(read_audio(path, sample_rate=rate))
         if level_db(samples) <= -100:
             self.warnings.append(f"{show_path(path.name)} is silent, left out")
-            return []
+            return [], []
         clipped = clipped_share(samples)
         if clipped > CLIPPED_SHARE:
             self.warnings.append(f"{show_path(path.name)} is clipped: {clipped:.1%} of its samples are at full scale")
         exact = info.subtype == "PCM_16" and info.sample_rate == rate
         length = samples_from_seconds(self.step.segment_duration, rate)
         samples = np.pad(samples, ((0, 0), (0, max(0, count * length - samples.shape[1]))))
-        levels = []
+        levels, digests = [], []
         for index in range(count):
             part = samples[:, index * length : (index + 1) * length]
             target = self.step.output / self.song.key / f"{index:03d}" / f"{stem}.wav"
             write_wav(target, part, rate, subtype="PCM_16" if exact else "FLOAT")
             levels.append(level_db(part))
-        return levels
+            digests.append(hashlib.sha256(np.ascontiguousarray(part, np.float32).tobytes()).hexdigest())
+        return levels, digests
 
     def sections(self) -> Callable[[int], str]:
         """A function from a segment's number to the label of its middle."""

@@ -33,8 +33,6 @@ CONDITIONS: dict[Condition, float] = {
 _SILENT_POWER = 1e-6
 _LEVEL_DB = 6.0  # half of all examples are louder or softer as a whole
 _OFFSET_DB, _OFFSET_SHARE = 8.0, 0.1  # a reference mix may be mastered louder
-#: Part of the examples with a reference whose stems sound as no instrument of the training does.
-RECOLOURED = 0.5
 
 
 @dataclass(frozen=True)
@@ -145,7 +143,7 @@ def sample(
     ranges: Ranges | None = None,
     condition: Condition | None = None,
     augment: bool = True,
-    recolour: float = RECOLOURED,
+    recolour: float = 0.0,
 ) -> Batch:
     """Draws examples.
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from soundwright.core.errors import UsageError, show_path
 from soundwright.core.extras import needs_extra
 from soundwright.formats.instructions import Call
+from soundwright.mixing.levels import SHORTEST_S
 
 if TYPE_CHECKING:
     from soundwright.mixing.model.mixer import Mixer
@@ -31,6 +32,7 @@ class Suggestion:
         errors: by how much each argument is expected to be off, by stem, tool and argument, in its unit.
         wrong: how likely anything is wrong with the mix, 0 to 1.
         notes: what a person should know about the answer.
+        blind: whether there was no reference, or none that can be used; None where nobody has said.
     """
 
     instructions: dict[str, tuple[Call, ...]]
@@ -38,6 +40,7 @@ class Suggestion:
     errors: dict[tuple[str, str, str], float]
     wrong: float
     notes: tuple[str, ...]
+    blind: bool | None = None
 
 
 def suggest(
@@ -76,17 +79,19 @@ def suggest(
     notes += [f"{show_path(name)}: silent, left as it is" for name in stems if name not in sounding]
     if not sounding:
         return Suggestion({}, {}, {}, 0.0, tuple(notes))
-    reference, told = _usable(reference, sounding)
+    reference, told = _usable(reference, sounding, sample_rate)
     notes += told
     seen = look(sounding, sample_rate, reference)
     if mixer.text.count(prompt) > 48:
         notes.append("the prompt is long: only its first 48 tokens are read")
     inputs = Inputs([prompt], [tuple(sounding)], seen.stems[None], seen.mix[None], _audio(mixer, sounding, sample_rate))
     said = speak(mixer, inputs)[0]
+    kind = evidence_kind(seen.stems, seen.mix)
     if reference is not None:
-        kind = evidence_kind(seen.stems, seen.mix)
         notes.append(_HEARD[kind])
-    return Suggestion(said.instructions, said.confidences, said.errors, said.touch, tuple(notes))
+    if said.strange:
+        notes.append(_held_back(said.strange, len(sounding), kind))
+    return Suggestion(said.instructions, said.confidences, said.errors, said.touch, tuple(notes), reference is None)
 
 
 _HEARD = {
@@ -96,21 +101,34 @@ _HEARD = {
 }
 
 
+def _held_back(strange: tuple[str, ...], num_stems: int, kind: str) -> str:
+    """Why little or nothing is said about stems that the mixer knows nothing of."""
+    if len(strange) == num_stems:
+        what = "these stems sound unlike those that this mixer was trained on"
+    else:
+        what = f"{', '.join(map(show_path, strange))}: unlike anything that this mixer was trained on"
+    done = "only what the reference shows clearly is mended" if kind == "stems" else "left alone"
+    return f"{what}, so {done}; give a reference of the same performance"
+
+
 def _usable(
-    reference: NDArray[Any] | Mapping[str, NDArray[Any]] | None, stems: Mapping[str, NDArray[Any]]
+    reference: NDArray[Any] | Mapping[str, NDArray[Any]] | None, stems: Mapping[str, NDArray[Any]], sample_rate: int
 ) -> tuple[NDArray[Any] | Mapping[str, NDArray[Any]] | None, list[str]]:
-    """A reference of stems that lack some becomes a mix; a silent one is none."""
+    """A reference of stems that lack some becomes a mix; one that is silent or of a few samples is none."""
     from soundwright.mixing.executor import add_up, as_stereo
 
-    if isinstance(reference, Mapping):
-        if any(name not in reference for name in stems):
-            mixed = add_up(as_stereo(sound) for sound in reference.values())
-            told = "the reference lacks stems of these names: used as a mix"
-            return (mixed, [told]) if _sounds(mixed) else (None, ["the reference is silent: not used"])
-        return {name: reference[name] for name in stems}, []
-    if reference is not None and not _sounds(reference):
+    if reference is None:
+        return None, []
+    mixed = add_up(as_stereo(sound) for sound in reference.values()) if isinstance(reference, Mapping) else reference
+    if mixed.shape[-1] < SHORTEST_S * sample_rate:
+        return None, [f"the reference is shorter than {SHORTEST_S:g} s: not used"]
+    if not (any(map(_sounds, reference.values())) if isinstance(reference, Mapping) else _sounds(reference)):
         return None, ["the reference is silent: not used"]
-    return reference, []
+    if not isinstance(reference, Mapping):
+        return reference, []
+    if any(name not in reference for name in stems):
+        return mixed, ["the reference lacks stems of these names: used as a mix"]
+    return {name: reference[name] for name in stems}, []
 
 
 def _sounds(sound: NDArray[Any]) -> bool:

@@ -17,6 +17,7 @@ from soundwright.runs.summary import INTERRUPTED
 
 if TYPE_CHECKING:
     from soundwright.mixing.bank import Passage
+    from soundwright.mixing.distortion import Ranges
     from soundwright.mixing.model.mixer import Mixer
 
 CONFIG = Path("src/tuning/config/mixer_config.yaml")
@@ -70,6 +71,7 @@ def train(
     num_epochs: int | None = None,
     output: Path | None = None,
     device: str = "auto",
+    overwrite: bool = False,
 ) -> TrainedMixer:
     """Prepares songs as `mix prepare` does, then trains a mixer on them and writes it as a folder.
 
@@ -86,13 +88,15 @@ def train(
         num_epochs: In place of the config's.
         output: Folder for the mixer; finetuned/mixer in the config's models_dir by default.
         device: auto, cpu or cuda.
+        overwrite: Begin again, and replace a training with other settings or songs.
 
     Returns:
         The mixer's folder.
 
     Raises:
-        UsageError: the config or an option cannot be used; OUTPUT holds a training with other settings.
-        BadInput: a base model's folder is damaged, or a segment is.
+        UsageError: the config is missing, or an option cannot be used; OUTPUT holds a training with other settings or
+            songs.
+        BadInput: the config holds what it cannot; a base model's folder is damaged, or a segment is.
         SoundwrightError: the loss is not finite; with the segment's name.
     """
     with needs_extra("mix", "training a mixer"):
@@ -101,6 +105,8 @@ def train(
         from soundwright.core.device import resolve_device
         from soundwright.mixing.building import build, by_statistics, sampler, validation_loss
         from soundwright.mixing.config import read_config
+        from soundwright.mixing.dataset import read_dataset
+        from soundwright.mixing.familiarity import Familiarity
         from soundwright.mixing.material import material, require
         from soundwright.mixing.prepare import prepare
         from soundwright.mixing.training import MixerTask
@@ -130,6 +136,8 @@ def train(
         raise SoundwrightError("no song could be prepared", path=data_dir, remedy="see the messages above")
     work = folder / "training"
     with lock(work / "lock", held="another training is working here", remedy="wait for it, or give another --output"):
+        if overwrite:
+            _begin_again(work)
         cache = work / "statistics"
         passages = material(dataset_file, cache, "train", most=settings.data.max_train_samples, seed=default.seed)
         require(passages, dataset_file)
@@ -140,6 +148,7 @@ def train(
             **settings.model_dump(mode="json", exclude={"generators"}),
             "epochs": epochs,
             "segments": len(passages),
+            "dataset": read_dataset(dataset_file).digest(),
         }
         _remember(work / "settings.json", identity)
         autocast = None
@@ -180,16 +189,21 @@ def train(
         if done:
             mixer = task.model.eval()
             loss = task.validate().get("loss")
+            # What tiny knows of other instruments and tools says nothing about what was learned here.
+            mixer.familiarity = Familiarity()
             if by_statistics(settings):
-                _calibrate(mixer, held_out, default.seed)
+                _calibrate(mixer, passages, held_out, default.seed, ranges)
+            if not mixer.familiarity.sounds:
+                emit(Note("the mixer takes every stem as familiar: too few segments, or not made by statistics"))
             _write(mixer, folder, identity | {"steps_done": steps})
             return TrainedMixer(folder, steps, True, len(passages), loss, len(summary.failures))
     return TrainedMixer(folder, steps, False, len(passages))
 
 
-def _calibrate(mixer: Mixer, held_out: list[Passage], seed: int) -> None:
-    """New thresholds, where there is enough to find them with."""
+def _calibrate(mixer: Mixer, learned: list[Passage], held_out: list[Passage], seed: int, ranges: Ranges) -> None:
+    """New thresholds, and what is familiar, where there is enough to find them with."""
     from soundwright.mixing.calibrate import calibrate
+    from soundwright.mixing.familiarity import learn
 
     widest = max((p.stems for p in held_out), key=len, default=())
     passages = [p for p in held_out if len(p.stems) == len(widest)][:128]
@@ -197,6 +211,7 @@ def _calibrate(mixer: Mixer, held_out: list[Passage], seed: int) -> None:
         emit(Note(f"thresholds stay as they were: {len(passages)} validation segments are too few to find them with"))
         return
     mixer.use(mixer.settings.model_copy(update={"thresholds": calibrate(mixer, passages, seed=seed, repeats=2)}))
+    mixer.familiarity = learn(learned, held_out, seed=seed, ranges=ranges)
 
 
 def _write(mixer: Mixer, folder: Path, facts: dict[str, Any]) -> None:
@@ -211,7 +226,7 @@ def _remember(path: Path, settings: dict[str, Any]) -> None:
     Raises:
         UsageError: they differ.
     """
-    if not path.exists():
+    if not any(path.parent.glob("step-*.ckpt")):  # nothing would go on
         atomic.write_json(path, settings)
         return
     try:
@@ -221,10 +236,16 @@ def _remember(path: Path, settings: dict[str, Any]) -> None:
     changed = sorted(key for key in before.keys() | settings.keys() if before.get(key) != settings.get(key))
     if changed:
         raise UsageError(
-            f"holds a training with another {changed[0]}",
+            f"holds a training with {'other songs' if 'dataset' in changed else f'another {changed[0]}'}",
             path=path.parent.parent,
-            remedy="use the old settings and songs, or give another --output, or delete its folder training",
+            remedy="use the old settings and songs, or another --output, or --overwrite",
         )
+
+
+def _begin_again(work: Path) -> None:
+    """Removes what a training left to go on from; statistics of segments stay."""
+    for path in (work / "settings.json", work / "metrics.jsonl", *work.glob("step-*.ckpt")):
+        path.unlink(missing_ok=True)
 
 
 def _resume_step(work: Path) -> int:

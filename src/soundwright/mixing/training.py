@@ -17,7 +17,7 @@ from soundwright.mixing.labels import TOOL_NAMES, VALUES
 from soundwright.mixing.model.fusion import Fused
 from soundwright.mixing.model.mixer import Inputs, Mixer, Outputs, Said
 from soundwright.mixing.prompts import OTHER_NAMES, make_prompt
-from soundwright.mixing.sampling import RECOLOURED, Batch, sample
+from soundwright.mixing.sampling import Batch, sample
 from soundwright.mixing.tokens import IGNORE, encode
 from soundwright.training.loop import Task
 from soundwright.training.ranks import Place, item_indices
@@ -133,7 +133,7 @@ class MixerTask(Task):
         autocast: torch.dtype | None = None,
         listening: float = 0.0,
         sampler: Callable[[Mixer, list[int], int], Batch] | None = None,
-        recolour: float = RECOLOURED,
+        recolour: float = 0.0,
     ) -> None:
         self.build, self.passages, self.validation = build, list(passages), validation
         self.batch_size, self.learning_rate, self.weight_decay = batch_size, learning_rate, weight_decay

@@ -33,6 +33,7 @@ class Trial:
         answer: the trained mixer's instructions, as text.
         before: distance of the faulty mix to the good one.
         after: of the mended one.
+        began_from: the preset that the training goes on from.
         duration_s: of everything.
     """
 
@@ -41,6 +42,7 @@ class Trial:
     before: float
     after: float
     duration_s: float
+    began_from: str = "tiny"
 
     @property
     def exit_code(self) -> int:
@@ -49,7 +51,8 @@ class Trial:
 
     def lines(self) -> Iterator[str]:
         """The result for a person."""
-        yield f"trained: {self.trained.steps} steps on {self.trained.segments} segments of made-up songs"
+        on = f"{self.trained.segments} segments of made-up songs"
+        yield f"trained: {self.trained.steps} steps on {on}, beginning from {self.began_from}"
         yield f"a fault: {_FAULT}"
         yield from (f"decoded: {line}" for line in self.answer.splitlines() or ["nothing to do"])
         yield f"carried out: distance to the good mix {self.before:.3f} -> {self.after:.3f}"
@@ -85,9 +88,11 @@ def trial(config: Path = CONFIG, *, epochs: int = 1, keep: Path | None = None) -
 
 
 def _run(folder: Path, config: Path, settings: TrainConfig, epochs: int) -> Trial:
+    from soundwright.mixing.building import begins_from_tiny
     from soundwright.mixing.song_maker import make_song
 
     began = time.monotonic()
+    begun = "tiny" if begins_from_tiny(settings) else "new heads over its base models"
     rate, each_s = settings.data.sample_rate, settings.data.segment_duration
     _write_songs(folder / "data" / "raw", rate, 2 * each_s)
     trained = train(
@@ -99,9 +104,9 @@ def _run(folder: Path, config: Path, settings: TrainConfig, epochs: int) -> Tria
         output=folder / "models" / "finetuned" / "mixer",
     )
     if not trained.done:
-        return Trial(trained, "", 0.0, 0.0, time.monotonic() - began)
+        return Trial(trained, "", 0.0, 0.0, time.monotonic() - began, begun)
     answer, before, after = _mend(trained.folder, make_song(_HELD_OUT_SEED, 2 * each_s, rate), rate)
-    return Trial(trained, answer, before, after, time.monotonic() - began)
+    return Trial(trained, answer, before, after, time.monotonic() - began, begun)
 
 
 def _write_songs(raw: Path, sample_rate: int, duration_s: float) -> None:
@@ -118,9 +123,9 @@ def _write_songs(raw: Path, sample_rate: int, duration_s: float) -> None:
 
 def _mend(model: Path, good: dict[str, Samples], sample_rate: int) -> tuple[str, float, float]:
     """What a mixer says to a faulty mix beside the good one, and how far the mix is from it before and after."""
-    from soundwright.audio.spectral_distance import multi_resolution_stft
     from soundwright.formats.instructions import parse, render
     from soundwright.mixing.executor import MixingTools, add_up
+    from soundwright.mixing.metrics import spectral_distance
     from soundwright.mixing.suggest import suggest
 
     tools = MixingTools(sample_rate)
@@ -129,4 +134,4 @@ def _mend(model: Path, good: dict[str, Samples], sample_rate: int) -> tuple[str,
     said: Suggestion = suggest(heard, sample_rate, "the drums are too loud", target, model)
     text = render(said.instructions)
     mended = tools.mix(heard, parse(text))[1]
-    return text, multi_resolution_stft(target, faulty), multi_resolution_stft(target, mended)
+    return text, spectral_distance(faulty, target), spectral_distance(mended, target)

@@ -1,4 +1,4 @@
-"""The recipe of the shipped mixer `tiny`: render songs, measure them, train, find thresholds.
+"""The recipe of the shipped mixer `tiny`: render songs, measure them, train, find thresholds and limits.
 
     python -m soundwright.recipes.mixer_tiny OUT
 
@@ -23,12 +23,12 @@ from soundwright.mixing.bank import Passage, measure_passages, read_bank, write_
 from soundwright.mixing.baselines import SmallNetwork, small_loss
 from soundwright.mixing.calibrate import calibrate
 from soundwright.mixing.checkpoint import save_mixer
+from soundwright.mixing.familiarity import learn
 from soundwright.mixing.model.mixer import Mixer
 from soundwright.mixing.presets import TINY
 from soundwright.mixing.sampling import sample
 from soundwright.mixing.training import MixerTask
 from soundwright.recipes.rendered_songs import SONGS_PER_ARTIST, render_songs
-from soundwright.runs import atomic
 from soundwright.training.checkpoint import latest_checkpoint
 from soundwright.training.loop import LoopSettings, fit
 from soundwright.training.tracking import ConsoleTracker, JsonlTracker, Trackers
@@ -102,21 +102,21 @@ def _train(before: Mixer | None, output: Path, stage: dict[str, Any], work: Path
 
 
 def finish(mixer: Mixer, train: list[Passage], valid: list[Passage], destination: Path) -> None:
-    """Finds thresholds, trains the small network beside it, and writes both in float16."""
+    """Finds thresholds and what is familiar, trains the small network beside it, and writes all in float16."""
     from safetensors.torch import save
 
     mixer.eval()
     mixer.use(mixer.settings.model_copy(update={"thresholds": calibrate(mixer, valid, seed=11, repeats=2)}))
+    mixer.familiarity = learn(train, valid, seed=13)
     facts = {
         "name": "tiny",
         "licence": LICENCE,
         "trained_on": f"{SONGS['train'][1]} songs rendered from random scores with FluidSynth and FluidR3 GM (MIT)",
         "training": {"batch_size": BATCH_SIZE, "stages": list(STAGES)},
     }
-    save_mixer(mixer, destination, facts, half=True)
     small = train_small(train)
     tensors = {name: tensor.half().contiguous() for name, tensor in small.state_dict().items()}
-    atomic.write_bytes(destination / "small.safetensors", save(tensors))
+    save_mixer(mixer, destination, facts, half=True, beside={"small.safetensors": save(tensors)})
 
 
 def train_small(passages: list[Passage]) -> SmallNetwork:
@@ -130,7 +130,7 @@ def train_small(passages: list[Passage]) -> SmallNetwork:
         for group in optimiser.param_groups:
             group["lr"] = SMALL["learning_rate"] * min(1, step / 50) * (1 - step / SMALL["steps"])
         items = np.random.default_rng([SMALL["seed"], step]).integers(len(passages), size=SMALL["batch_size"])
-        batch = sample(passages, [int(item) for item in items], seed=SMALL["seed"], epoch=10**6 + step)
+        batch = sample(passages, [int(item) for item in items], seed=SMALL["seed"], epoch=10**6 + step, recolour=0.0)
         arrays = (batch.stem_features, batch.mix_features, batch.presence, batch.values)
         loss = small_loss(network, *(torch.from_numpy(array) for array in arrays))
         optimiser.zero_grad()

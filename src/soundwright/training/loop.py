@@ -152,7 +152,7 @@ def fit(task: Task, settings: LoopSettings, folder: Path, trackers: Trackers) ->
                     | {
                         "learning_rate": task.optimiser.param_groups[0]["lr"],
                         "elapsed_s": elapsed_s,
-                        "progress": progress,
+                        "progress": min(1.0, max(step / settings.steps, elapsed_s / settings.max_duration_s)),
                     },
                 )
             late = place.world_size == 1 and time.monotonic() - saved >= settings.checkpoint_every_s

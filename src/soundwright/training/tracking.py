@@ -67,7 +67,7 @@ class ConsoleTracker:
         if now - self._told < self.interval_s and len(shown) < 2:
             return
         self._told = now
-        values = ", ".join(f"{name.removeprefix('valid/')} {value:.3f}" for name, value in shown.items())
+        values = ", ".join(f"{name.replace('valid/', 'validation ')} {value:.3f}" for name, value in shown.items())
         emit(Note(f"step {step} ({100 * numbers['progress']:.1f} %): {values}"))
 
     def close(self) -> None:

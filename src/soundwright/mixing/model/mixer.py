@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from soundwright.mixing.familiarity import Familiarity
 from soundwright.mixing.grammar import allowed
 from soundwright.mixing.labels import TOOL_NAMES, VALUES
 from soundwright.mixing.model.audio_encoder import AudioEncoder
@@ -142,6 +143,7 @@ class Mixer(nn.Module):
     def __init__(self, settings: MixerSettings, folder: Path | None = None, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.settings = settings
+        self.familiarity = Familiarity()  # with what it was trained on; by default everything is familiar
         self.text = TextEncoder(settings.text_model, settings.own_text, folder)
         self.audio = None if settings.audio_model is None else AudioEncoder(settings.audio_model)
         audio_dim = 0 if self.audio is None else self.audio.hidden
