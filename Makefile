@@ -10,7 +10,7 @@ ACCELERATOR ?= cuda
 
 help:
 	@echo "make demo       a small synthetic corpus through every step; opens on demo/report.html"
-	@echo "make test       the tests (about 5 minutes on 2 cores)"
+	@echo "make test       the tests (about 7 minutes on 2 cores)"
 	@echo "make test-full  the longer proofs too"
 	@echo "make audiocraft-real  both notebooks with the real AudioCraft, in .audiocraft-real (3 minutes, 2 GB);"
 	@echo "                CLONE=<path> takes another checkout of it, SMALLEST=1 leaves out what takes longest"
