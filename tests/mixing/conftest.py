@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from soundwright.audio.files import write_wav
 from soundwright.formats.instructions import parse
 from soundwright.mixing.song_maker import make_song
+
+sys.path.insert(0, str(Path(__file__).parent))  # tests import what they share by its name
 
 RATE = 22_050
 
