@@ -100,7 +100,7 @@ def test_untouched_songs_of_unfamiliar_instruments_are_left_alone(mixer):
 def test_volume_and_place_change_no_distance(song, mixer):
     tools = MixingTools(RATE)
     moved = {name: tools.apply_pan(tools.change_volume(x, db=9.0), balance=-0.6) for name, x in song.items()}
-    one, other = (mixer.familiarity.distances(STEMS, look(s, RATE).stems) for s in (song, moved))
+    one, other = (mixer.familiarity.distances(STEMS, look(s, RATE).features.stems) for s in (song, moved))
     assert other == pytest.approx(one, rel=0.02)
     assert one[2] > 1
 
@@ -113,7 +113,7 @@ def test_distorted_songs_of_the_same_kind_are_familiar(of_numpy):
         song = make_song(seed, 12.0, RATE)
         song["bass"] = tools.apply_eq(song["bass"], low_gain=-6.0, mid_gain=5.0, high_gain=-4.0)
         song["drums"] = tools.apply_eq(song["drums"], low_gain=5.0, mid_gain=0.0, high_gain=-6.0)
-        seen = look(song, RATE).stems
+        seen = look(song, RATE).features.stems
         far.append(of_numpy.distances(STEMS, seen))
         assert set(of_numpy.strange(STEMS, seen[[1, 2, 0, 3]])) == set(STEMS)  # drums as vocals, and so on
         assert (of_numpy.distances(["Lead", "Kit", "Low", "Pad"], seen) <= far[-1] + 1e-9).all()
@@ -129,7 +129,7 @@ def test_one_strange_stem_is_one_and_half_of_them_are_all(mixer, song):
     assert Fixed().strange(STEMS, np.array([0.5, 2.0, 0.5, 0.9])) == STEMS
     assert Fixed().strange(STEMS, np.array([0.9, 0.9, 0.9, 0.9])) == ()
     assert Fixed().strange(STEMS, np.zeros(4)) == ()
-    assert Familiarity().strange(STEMS, look(song, RATE).stems) == ()
+    assert Familiarity().strange(STEMS, look(song, RATE).features.stems) == ()
 
 
 def test_too_few_examples_teach_nothing():
@@ -139,7 +139,7 @@ def test_too_few_examples_teach_nothing():
 
 def test_it_is_kept_with_the_mixer_and_asked_for(mixer, song, tmp_path):
     save_mixer(mixer, tmp_path / "m", {})
-    seen = look(song, RATE).stems
+    seen = look(song, RATE).features.stems
     again = load_mixer(tmp_path / "m")[0].familiarity
     assert np.array_equal(again.distances(STEMS, seen), mixer.familiarity.distances(STEMS, seen))
     facts = json.loads((tmp_path / "m/mixer.json").read_text())

@@ -69,7 +69,7 @@ def test_examples_by_arithmetic_are_those_of_real_sound(song, passages, conditio
     heard, target = distort(drawn, here, RATE)
     other = target if condition.startswith("same") else there
     given = None if condition == "blind" else add_up(other.values()) if condition.endswith("mix") else other
-    measured = look(heard, RATE, given)
+    measured = look(heard, RATE, given).features
     assert calculated.stems.shape == (4, STEM_FEATURES)
     assert calculated.mix.shape == (MIX_FEATURES,)
     off = np.abs(calculated.stems - measured.stems)
@@ -114,10 +114,10 @@ def test_the_kind_of_evidence_is_told_from_the_sound(song):
     length = 5 * RATE
     here, there = ({n: x[:, s : s + length] for n, x in song.items()} for s in (0, 6 * RATE))
     seen = {
-        "none": look(here, RATE),
-        "aligned": look(here, RATE, add_up(here.values())),
-        "stems": look(here, RATE, there),
-        "mix": look(here, RATE, add_up(there.values())),
+        "none": look(here, RATE).features,
+        "aligned": look(here, RATE, add_up(here.values())).features,
+        "stems": look(here, RATE, there).features,
+        "mix": look(here, RATE, add_up(there.values())).features,
     }
     assert {name: evidence_kind(x.stems, x.mix) for name, x in seen.items()} == {name: name for name in EVIDENCE}
 
@@ -126,7 +126,7 @@ def test_the_kind_of_evidence_is_told_from_the_sound(song):
 def test_any_rate_and_any_length_gives_finite_features(rate: int):
     for length in (1, 100, rate):
         sound = np.random.default_rng(0).normal(0, 0.1, (2, length)).astype(np.float32)
-        seen = look({"a": sound, "b": sound[:, : length // 2 + 1]}, rate, sound)
+        seen = look({"a": sound, "b": sound[:, : length // 2 + 1]}, rate, sound).features
         assert np.isfinite(seen.stems).all()
         assert np.isfinite(seen.mix).all()
 

@@ -76,7 +76,7 @@ def test_step_by_step_it_says_what_it_says_all_at_once(lesson):
 
 
 def test_without_any_training_everything_it_says_parses(lesson):
-    from soundwright.mixing.evaluate import executable
+    from soundwright.mixing.contenders import executable
 
     mixer = new_mixer()
     loose = {kind: Thresholds(call=dict.fromkeys(mixer.settings.tools, 0.1)) for kind in mixer.settings.thresholds}

@@ -158,4 +158,5 @@ def test_an_evaluation_refuses_what_it_cannot_use(tmp_path):
 def test_calls_of_a_suggestion_are_calls(mixer, song):
     said = suggest(song | {"bass": song["bass"] * np.float32(4)}, RATE, "the bass is too loud", None, mixer)
     assert all(isinstance(call, Call) for calls in said.instructions.values() for call in calls)
-    assert set(said.confidences) >= {(stem, c.tool) for stem, calls in said.instructions.items() for c in calls}
+    known = {key for key, guess in said.asked.items() if guess} | set(said.confidences)
+    assert known >= {(stem, c.tool) for stem, calls in said.instructions.items() for c in calls}

@@ -49,6 +49,11 @@ def pool(fine: NDArray[Any], axis: int) -> NDArray[Any]:
     return np.add.reduceat(fine, _STARTS, axis=axis)
 
 
+def share_out(coarse: NDArray[Any], axis: int) -> NDArray[Any]:
+    """Values of coarse bands along `axis`, each for all of its fine bands."""
+    return np.repeat(coarse, np.diff(np.append(_STARTS, NUM_FINE)), axis=axis)
+
+
 def bins_to_fine(num_bins: int, sample_rate: int) -> NDArray[np.int64]:
     """First bin of each fine band, and of what lies above, `[F + 1]`; `num_bins` reach from 0 to half the rate."""
     hz = np.arange(num_bins) * sample_rate / 2 / (num_bins - 1)

@@ -16,16 +16,14 @@ from torch import Tensor
 
 from soundwright.formats.instructions import Call
 from soundwright.mixing.features import evidence_kind, shown
+from soundwright.mixing.fitting import NOTHING_DB
 from soundwright.mixing.labels import CENTRES, FIRST, SCALES, TOOL_NAMES, VALUES
 from soundwright.mixing.model.mixer import Inputs, Mixer, Prefix
 from soundwright.mixing.model.settings import Thresholds
 from soundwright.mixing.tokens import LINE, OPENINGS, PAD, decode, number_id
 from soundwright.mixing.tools import TOOLS, canonical
 
-#: The least that a distortion changes is 3 dB in all, 2 dB in a band of the EQ, and 5.4 dB between the channels; a
-#: reference that shows this far less, and is as sure as this, shows none.
-_NOTHING_DB = {"change_volume": 0.7, "apply_eq": 0.7, "apply_pan": 1.5}
-_SURE_DB = 2.0
+_SURE_DB = 2.0  # deviation of what a reference shows, up to which it speaks against calls
 #: What reference stems of another section must show of a strange stem: more than two sections differ by themselves. In
 #: tone these differ as much as an EQ changes.
 _CLEAR_DB = {"change_volume": 6.0, "apply_pan": 3.0}
@@ -53,13 +51,19 @@ class Spoken:
 
 
 @torch.no_grad()
-def speak(mixer: Mixer, inputs: Inputs, thresholds: Mapping[str, Thresholds] | None = None) -> list[Spoken]:
+def speak(
+    mixer: Mixer,
+    inputs: Inputs,
+    thresholds: Mapping[str, Thresholds] | None = None,
+    asked: Collection[tuple[str, str]] = (),
+) -> list[Spoken]:
     """Writes instructions for B examples at once.
 
     Args:
         mixer: in eval mode.
         inputs: of the examples.
         thresholds: by kind of evidence (`features.EVIDENCE`); the mixer's own by default.
+        asked: calls, as (stem, tool), of which only the amount is asked: that they are wanted is known.
     """
     from transformers import DynamicCache
 
@@ -74,7 +78,8 @@ def speak(mixer: Mixer, inputs: Inputs, thresholds: Mapping[str, Thresholds] | N
         # What is compared moment by moment needs no experience with the instrument.
         strange = () if kind == "aligned" else mixer.familiarity.strange(names, seen)
         refused = unshown(seen, kind, names) | unsupported(seen, kind, names, strange)
-        writers.append(_Writer(list(names), known.get(kind, Thresholds()), touch[place], refused, strange))
+        wanted = set(asked) - refused
+        writers.append(_Writer(list(names), known.get(kind, Thresholds()), touch[place], refused, strange, wanted))
     mask = prefix.mask
     if not all(writer.done for writer in writers):
         mixer.decoder(prefix.vectors, mask, prefix.cache)
@@ -117,7 +122,7 @@ def unshown(stem_features: NDArray[np.float32], kind: str, names: Sequence[str])
         (name, tool)
         for tool, size in _sizes(stem_features).items()
         for place, name in enumerate(names)
-        if sure[place] and size[place] < _NOTHING_DB[tool]
+        if sure[place] and size[place] < NOTHING_DB[tool]
     }
 
 
@@ -169,9 +174,10 @@ class _Writer:
         touch: float,
         refused: Collection[tuple[str, str]],
         strange: tuple[str, ...],
+        wanted: Collection[tuple[str, str]],
     ) -> None:
         self.names, self.thresholds, self.touch = names, thresholds, touch
-        self.refused, self.strange = refused, strange
+        self.refused, self.strange, self.wanted = refused, strange, wanted
         self.stem = self.state = self.given = 0  # `given`: numbers of the last tool
         self.tokens: list[int] = [LINE] if names else []
         self.column: int | None = None
@@ -212,7 +218,8 @@ class _Writer:
             if (self.names[self.stem], name) in self.refused:
                 rest -= chance
                 continue
-            if not self._silent and sure > self.thresholds.call.get(name, 0.5):
+            is_sure = not self._silent and sure > self.thresholds.call.get(name, 0.5)
+            if is_sure or ((self.names[self.stem], name) in self.wanted and chance > 0):
                 self.confidences[self.names[self.stem], name] = sure
                 self.state, self.given = place, 0
                 self._open()

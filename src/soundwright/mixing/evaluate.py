@@ -4,30 +4,27 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from cyclopts import Parameter
-from numpy.typing import NDArray
 
-from soundwright.core.errors import SoundwrightError, UsageError, show_path
+from soundwright.core.errors import UsageError, show_path
 from soundwright.core.extras import needs_extra
-from soundwright.formats.instructions import Call, Instructions, parse, render
 from soundwright.mixing.distortion import Ranges
-from soundwright.mixing.executor import add_up
 from soundwright.runs import atomic
 from soundwright.runs.events import Note, emit
 
 if TYPE_CHECKING:
-    from soundwright.mixing.items import Item
-    from soundwright.mixing.model.mixer import Mixer
     from soundwright.mixing.scoring import Score
     from soundwright.mixing.summary import Row
 
+#: Both as `contenders` has them, which need torch.
 REFERENCES = ("blind", "same-mix", "same-stems", "other-mix", "other-stems")
+WORDS = ("true", "false")
 PROMPT = "fix this mix"
 _SEEN = (
     "these are the validation songs of this mixer's own training, on which its thresholds are found: "
@@ -58,7 +55,7 @@ class Evaluation:
 
     def lines(self) -> Iterator[str]:
         """The result for a person."""
-        from soundwright.mixing.summary import table
+        from soundwright.mixing.summary import table, words_told
 
         yield f"mix evaluate: {self.songs} songs, {self.examples} examples, seed {self.facts['seed']}"
         yield from table(self.rows)
@@ -66,6 +63,7 @@ class Evaluation:
         if self.facts.get("seen_before"):
             yield f"note: {_SEEN}"
         yield f"parse rate {worst:.3f}; in brackets 95 % over songs"
+        yield from words_told(self.rows)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain containers."""
@@ -83,6 +81,7 @@ def evaluate(
     segments_per_song: int = 4,
     limit: int | None = None,
     references: Sequence[str] = REFERENCES,
+    words: Sequence[str] = WORDS,
     prompt: str = PROMPT,
     overwrite: bool = False,
     ranges: Annotated[Ranges | None, Parameter(parse=False)] = None,
@@ -102,7 +101,8 @@ def evaluate(
         limit: At most so many songs, of all artists in turn.
         references: Of blind, same-mix, same-stems, other-mix, other-stems: a clean reference of the same segment or of
             another section, as a mix or as stems.
-        prompt: What the mixer is asked, the same for all.
+        words: Of true, false: without a reference, words that name one thing which is wrong, or one which is not.
+        prompt: What the mixer is asked otherwise, the same for all.
         overwrite: Replace OUTPUT whatever it is.
         ranges: Of the distortions; volume, pan and EQ by default.
 
@@ -117,12 +117,14 @@ def evaluate(
     with needs_extra("mix", "mixing"):
         from soundwright.mixing.baselines import read_small
         from soundwright.mixing.checkpoint import find_mixer, load_mixer
+        from soundwright.mixing.contenders import Contest
         from soundwright.mixing.dataset import read_dataset
         from soundwright.mixing.items import items_of
         from soundwright.mixing.summary import summarise
 
-    if unknown := [name for name in references if name not in REFERENCES]:
-        raise UsageError(f"--references {show_path(unknown[0])!r}", remedy=f"use {', '.join(REFERENCES)}")
+    for option, given, known in (("references", references, REFERENCES), ("words", words, WORDS)):
+        if unknown := [name for name in given if name not in known]:
+            raise UsageError(f"--{option} {show_path(unknown[0])!r}", remedy=f"use {', '.join(known)}")
     if repeats < 1 or segments_per_song < 1 or (limit is not None and limit < 1):
         raise UsageError("--repeats, --segments-per-song and --limit are numbers from 1")
     if output is not None:
@@ -130,6 +132,7 @@ def evaluate(
     mixer, facts = load_mixer(model)
     small = find_mixer(model) / "small.safetensors"
     network = read_small(small) if small.exists() else None
+    contest = Contest(mixer, network, references, words, prompt, seed, ranges)
     source = songs or dataset_file
     scores: dict[tuple[str, str], list[Score]] = {}
     parsed: dict[tuple[str, str], list[bool]] = {}
@@ -139,7 +142,7 @@ def evaluate(
             names.add(item.song)
             emit(Note(f"{len(names)}: {show_path(item.song)}"))
         for repeat in range(repeats):
-            for key, score, whole in _answers(item, mixer, network, seed, repeat, references, prompt, ranges):
+            for key, score, whole in contest.answers(item, repeat):
                 scores.setdefault(key, []).append(score)
                 parsed.setdefault(key, []).append(whole)
     if not scores:
@@ -185,79 +188,3 @@ def _is_ours(path: Path) -> bool:
     except (OSError, ValueError, RecursionError):
         return False
     return isinstance(figures, dict) and {"weights_sha256", "seed", "examples", "rows"} <= figures.keys()
-
-
-def _answers(
-    item: Item,
-    mixer: Mixer,
-    network: Any,
-    seed: int,
-    repeat: int,
-    references: Sequence[str],
-    prompt: str,
-    ranges: Ranges | None,
-) -> Iterator[tuple[tuple[str, str], Score, bool]]:
-    """Every way to answer about one example, scored."""
-    from soundwright.mixing import baselines
-    from soundwright.mixing.decode import speak
-    from soundwright.mixing.distortion import Drawn, distort, draw
-    from soundwright.mixing.levels import SILENT_DB, level_db
-    from soundwright.mixing.look import look
-    from soundwright.mixing.model.mixer import Inputs
-    from soundwright.mixing.scoring import Scorer
-    from soundwright.mixing.statistics import measure
-
-    here = {name: sound for name, sound in item.here.items() if level_db(sound) > SILENT_DB}
-    if not here:
-        return
-    drawn = draw(seed, repeat, item.name, here, ranges)
-    heard, target = distort(drawn, here, item.sample_rate)
-    there = {name: item.there[name] for name in here}
-    other = distort(Drawn({}, {}, drawn.wanted), there, item.sample_rate)[1]
-    given: dict[str, Any] = {
-        "blind": None,
-        "same-mix": add_up(target.values()),
-        "same-stems": target,
-        "other-mix": add_up(other.values()),
-        "other-stems": other,
-    }
-    scorer = Scorer(item.song, heard, target, drawn.labels, item.sample_rate)
-    stems = list(heard)
-
-    def scored(method: str, condition: str, said: Instructions) -> Any:
-        return (method, condition), scorer.score(said), executable(said, stems)
-
-    statistics = measure(heard, item.sample_rate)
-    yield scored("do nothing", "-", {})
-    yield scored("usual loudness", "-", baselines.normalise(stems, statistics))
-    yield scored("rule", "-", baselines.rule(stems, statistics))
-    yield scored("exact answer", "-", drawn.labels)
-    seen = [look(heard, item.sample_rate, given[name]) for name in references]
-    rows = np.stack([s.stems for s in seen]), np.stack([s.mix for s in seen])
-    if network is not None:
-        for name, said in zip(references, network.say([stems] * len(seen), *rows), strict=True):
-            yield scored("small network", name, said)
-    if not all(np.isfinite(x).all() for x in rows):
-        raise SoundwrightError(f"{item.name}: its features are not finite")
-    inputs = Inputs([prompt] * len(seen), [stems] * len(seen), *rows, _audio(mixer, heard, item.sample_rate, len(seen)))
-    for name, spoken in zip(references, speak(mixer, inputs), strict=True):
-        yield scored("mixer", name, spoken.instructions)
-
-
-def executable(said: Instructions, stems: Sequence[str]) -> bool:
-    """Whether instructions survive being written, read and checked."""
-    from soundwright.mixing.tools import check
-
-    try:
-        again: Mapping[str, tuple[Call, ...]] = parse(render(said))
-        check(again, stems)
-    except SoundwrightError:
-        return False
-    return {k: v for k, v in again.items() if v} == {k: v for k, v in said.items() if v}
-
-
-def _audio(mixer: Mixer, stems: Mapping[str, NDArray[Any]], sample_rate: int, copies: int) -> Any:
-    if mixer.audio is None:
-        return None
-    heard = mixer.audio(list(stems.values()), sample_rate).float().cpu().numpy()
-    return np.repeat(heard[None], copies, axis=0)

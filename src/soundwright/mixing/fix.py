@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 #: What streaming services play.
 LOUDNESS_LUFS = -14.0
 _BLIND = "there is no reference: the steps lead to what is usual, and your ears know better what is meant"
+_FITTED, _ASKED = "fitted to the reference", "as asked"
+_GUESSED = "as asked, and how much is a guess"
 _AWAY = "left out, as it takes the mix away from the reference"
 
 
@@ -41,8 +43,9 @@ def fix(
     mix.wav, before and after at one loudness, report.html, and session.rpp for REAPER. Stems of which the mixer finds
     nothing to mend come out as they came, byte for byte.
 
-    Where the reference is of the same performance, what the steps do is measured against it, and a step that takes the
-    mix away from it is left out, and said.
+    Words are read stem by stem: "the vocals are buried, drums down 2 dB, leave the bass alone". They change what they
+    name and nothing else, and what is not understood is said. Where the reference is of the same performance, how much
+    is fitted to it, and a step that takes the mix away from it is left out, and said.
 
     Mono goes to both channels; stems of different rates are resampled to the highest; shorter stems are silent at the
     end. A stem that cannot be read is reported, and the mix is made without it. Files that were not made by this
@@ -86,7 +89,7 @@ def fix(
     suggestion = _suggestion(session, prompt, likeness, model)
     if suggestion.blind:  # a reference that cannot be used is none
         likeness = None
-    harm = harmful(suggestion.instructions, session.heard(), session.sample_rate, likeness)
+    harm = harmful(suggestion.instructions, session.heard(), session.sample_rate, likeness) - suggestion.asked.keys()
     steps = _as_steps(suggestion, session, harm, blind=likeness is None).model_copy(
         update={
             "model": as_text(model if model in _names() else Path(model).name),
@@ -155,7 +158,8 @@ def _as_steps(suggestion: Suggestion, session: Session, harm: Collection[tuple[s
     from soundwright.formats.mixing_steps import number_steps
 
     notes = suggestion.notes
-    if blind and suggestion.instructions:
+    said = {(stem, call.tool) for stem, some in suggestion.instructions.items() for call in some}
+    if blind and said - suggestion.asked.keys():
         notes = (*notes, _BLIND)
     steps = number_steps(suggestion.instructions, notes=notes)
     return steps.model_copy(
@@ -176,8 +180,11 @@ def _told(step: Step, suggestion: Suggestion, harm: Collection[tuple[str, str]])
         name: error for (stem, tool, name), error in suggestion.errors.items() if (stem, tool) == (step.stem, step.tool)
     }
     refused = (step.stem, step.tool) in harm
-    parts = [describe(call), expected_error(call, errors), _AWAY if refused else ""]
-    confidence = suggestion.confidences.get((step.stem, step.tool))
+    key = step.stem, step.tool
+    amount = _FITTED if key in suggestion.fitted else expected_error(call, errors)
+    asked = {None: "", False: _ASKED, True: _GUESSED}[suggestion.asked.get(key)]
+    parts = [describe(call), asked, amount, _AWAY if refused else ""]
+    confidence = suggestion.confidences.get(key)
     shown = None if confidence is None else min(max(float(confidence), 0.0), 1.0)
     note = "; ".join(filter(None, parts))
     return step.model_copy(update={"note": note, "confidence": shown, "refused": refused})

@@ -13,6 +13,9 @@ from soundwright.mixing.executor import MixingTools, Samples, add_up
 from soundwright.mixing.labels import CENTRES, SCALES, TOOL_NAMES, VALUES, to_arrays
 from soundwright.mixing.metrics import balance_db, spectral_distance, tilt_db
 
+#: A stem, and a call for it.
+Named = tuple[str, Call]
+
 #: A stem counts as worse when it is farther away by more than this.
 _WORSE = 0.01
 
@@ -31,6 +34,8 @@ class Score:
         stems_before: of each stem.
         stems_after: of each stem.
         measures: loudness (LU), tilt (dB per octave) and balance (dB) error of the mix, before and after, `[3, 2]`.
+        named: whether the call that words name, or would name, was said in its direction; None where there is none.
+        others: whether words changed any other call; None where there are no words.
     """
 
     song: str
@@ -42,6 +47,8 @@ class Score:
     stems_before: NDArray[np.float64]
     stems_after: NDArray[np.float64]
     measures: NDArray[np.float64]
+    named: bool | None = None
+    others: bool | None = None
 
     @property
     def left_alone(self) -> bool:
@@ -84,8 +91,14 @@ class Scorer:
         self._wanted = self._measure(self.mix_target)
         self.measures_before = np.abs(self._measure(mix) - self._wanted)
 
-    def score(self, said: Instructions) -> Score:
-        """Carries out what was said, and measures."""
+    def score(self, said: Instructions, named: Named | None = None, without: Instructions | None = None) -> Score:
+        """Carries out what was said, and measures.
+
+        Args:
+            said: what was said.
+            named: a stem and the call that words name or would name.
+            without: what was said without the words.
+        """
         done = [self._stem(name, said.get(name, ())) for name in self.names]
         if not any(said.values()):
             after, measures = self.before, self.measures_before
@@ -106,6 +119,8 @@ class Scorer:
             self.stems_before,
             np.array([distance for _, distance in done]),
             np.stack([self.measures_before, measures], axis=1),
+            None if named is None else _says(said, named),
+            None if named is None or without is None else _others(said, named) != _others(without, named),
         )
 
     def _stem(self, name: str, calls: tuple[Call, ...]) -> tuple[Samples, float]:
@@ -124,6 +139,19 @@ class Scorer:
 
 _TOOL_OF = [TOOL_NAMES.index(tool) for tool, _ in VALUES]
 _ABSENT = np.array([p.default if p.neutral is None else p.neutral for _, p in VALUES])
+
+
+def _says(said: Instructions, named: Named) -> bool:
+    """Whether there is such a call with its largest argument in the same direction."""
+    stem, call = named
+    name = max(call.arguments, key=lambda argument: abs(call.arguments[argument]))
+    return any(c.tool == call.tool and c.arguments[name] * call.arguments[name] > 0 for c in said.get(stem, ()))
+
+
+def _others(said: Instructions, named: Named) -> dict[tuple[str, str], Call]:
+    calls = {(stem, call.tool): call for stem, some in said.items() for call in some}
+    calls.pop((named[0], named[1].tool), None)
+    return calls
 
 
 def _in_units(scaled: NDArray[np.float32], presence: NDArray[np.float32]) -> NDArray[np.float64]:

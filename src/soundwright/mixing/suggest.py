@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,8 @@ class Suggestion:
         confidences: how sure it is of each call, by stem and tool, 0 to 1.
         errors: by how much each argument is expected to be off, by stem, tool and argument, in its unit.
         wrong: how likely anything is wrong with the mix, 0 to 1.
+        asked: calls that the prompt names, by stem and tool, and whether their amount is a guess.
+        fitted: calls of which the amounts were fitted to the reference.
         notes: what a person should know about the answer.
         blind: whether there was no reference, or none that can be used; None where nobody has said.
     """
@@ -40,6 +42,8 @@ class Suggestion:
     errors: dict[tuple[str, str, str], float]
     wrong: float
     notes: tuple[str, ...]
+    asked: dict[tuple[str, str], bool] = field(default_factory=dict)
+    fitted: frozenset[tuple[str, str]] = frozenset()
     blind: bool | None = None
 
 
@@ -65,11 +69,9 @@ def suggest(
         BadInput: a sample is NaN or infinite; the model's folder is damaged.
     """
     with needs_extra("mix", "mixing"):
+        from soundwright.mixing.answer import answer
         from soundwright.mixing.checkpoint import load_mixer
-        from soundwright.mixing.decode import speak
-        from soundwright.mixing.features import evidence_kind
         from soundwright.mixing.look import look
-        from soundwright.mixing.model.mixer import Inputs
 
     if not 1 <= len(stems) <= MAX_STEMS:
         raise UsageError(f"expected 1 to {MAX_STEMS} stems, found {len(stems)}")
@@ -83,15 +85,23 @@ def suggest(
     notes += told
     seen = look(sounding, sample_rate, reference)
     if mixer.text.count(prompt) > 48:
-        notes.append("the prompt is long: only its first 48 tokens are read")
-    inputs = Inputs([prompt], [tuple(sounding)], seen.stems[None], seen.mix[None], _audio(mixer, sounding, sample_rate))
-    said = speak(mixer, inputs)[0]
-    kind = evidence_kind(seen.stems, seen.mix)
+        notes.append("the prompt is long: the network reads its first 48 tokens alone")
+    [said] = answer(mixer, prompt, [seen], _audio(mixer, sounding, sample_rate))
     if reference is not None:
-        notes.append(_HEARD[kind])
+        notes.append(_HEARD[seen.kind])
+    notes += said.notes
     if said.strange:
-        notes.append(_held_back(said.strange, len(sounding), kind))
-    return Suggestion(said.instructions, said.confidences, said.errors, said.touch, tuple(notes), reference is None)
+        notes.append(_held_back(said.strange, len(sounding), seen.kind, asked=bool(said.asked)))
+    return Suggestion(
+        said.instructions,
+        said.confidences,
+        said.errors,
+        said.touch,
+        tuple(notes),
+        said.asked,
+        said.fitted,
+        reference is None,
+    )
 
 
 _HEARD = {
@@ -101,14 +111,15 @@ _HEARD = {
 }
 
 
-def _held_back(strange: tuple[str, ...], num_stems: int, kind: str) -> str:
+def _held_back(strange: tuple[str, ...], num_stems: int, kind: str, *, asked: bool) -> str:
     """Why little or nothing is said about stems that the mixer knows nothing of."""
     if len(strange) == num_stems:
         what = "these stems sound unlike those that this mixer was trained on"
     else:
         what = f"{', '.join(map(show_path, strange))}: unlike anything that this mixer was trained on"
     done = "only what the reference shows clearly is mended" if kind == "stems" else "left alone"
-    return f"{what}, so {done}; give a reference of the same performance"
+    but = ", but for what you ask" if asked else ""
+    return f"{what}, so {done}{but}; give a reference of the same performance"
 
 
 def _usable(
@@ -137,7 +148,7 @@ def _sounds(sound: NDArray[Any]) -> bool:
 
 
 def _audio(mixer: Mixer, stems: Mapping[str, NDArray[Any]], sample_rate: int) -> NDArray[np.float32] | None:
-    """What the audio encoder hears, `[1, S, audio_dim]`, if the mixer has one."""
+    """What the audio encoder hears, `[S, audio_dim]`, if the mixer has one."""
     if mixer.audio is None:
         return None
-    return mixer.audio(list(stems.values()), sample_rate).float().cpu().numpy()[None]  # type: ignore[no-any-return]
+    return mixer.audio(list(stems.values()), sample_rate).float().cpu().numpy()  # type: ignore[no-any-return]

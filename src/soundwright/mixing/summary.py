@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -41,6 +41,8 @@ class Row:
         tilt: dB per octave.
         balance: dB.
         parsed: part of the answers that parse, are executable, and round-trip.
+        named: part of the calls that words name, or true words would name, that were said in their direction.
+        others: part of the examples in which words changed any other call; None where there are no words.
     """
 
     method: str
@@ -63,6 +65,8 @@ class Row:
     tilt: Interval
     balance: Interval
     parsed: float
+    named: float | None
+    others: float | None
 
     def to_dict(self) -> dict[str, Any]:
         """As plain containers."""
@@ -136,7 +140,14 @@ def summarise(method: str, condition: str, scores: Sequence[Score], parsed: floa
         tilt,
         balance,
         parsed,
+        _share([score.named for score in scores]),
+        _share([score.others for score in scores]),
     )
+
+
+def _share(known: Sequence[bool | None]) -> float | None:
+    said = [value for value in known if value is not None]
+    return float(np.mean(said)) if said else None
 
 
 def table(rows: Sequence[Row]) -> list[str]:
@@ -159,6 +170,18 @@ def table(rows: Sequence[Row]) -> list[str]:
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return lines
+
+
+def words_told(rows: Sequence[Row]) -> Iterator[str]:
+    """What words did, a line each."""
+    mixer = {row.condition: row for row in rows if row.method == "mixer"}
+    for condition, row in mixer.items():
+        if row.others is None or row.named is None:
+            continue
+        line = f"{condition}: of what they name, {row.named:.2f} is done"
+        if condition.endswith("true words") and "blind" in mixer and mixer["blind"].named is not None:
+            line += f" (without words {mixer['blind'].named:.2f})"
+        yield f"{line}; anything else changed in {row.others:.2f} of the examples"
 
 
 def _span(interval: Interval, digits: int) -> str:
