@@ -37,8 +37,10 @@ def test_the_example_of_the_page(
             told.append(out)
     steps = read_steps(tmp_path / "fixed/steps.json").instructions()
     (volume,) = (call for call in steps["drums"] if call.tool == "change_volume")
-    assert -11 <= volume.arguments["db"] <= -7
+    assert volume.arguments["db"] == -9.0
     assert "nothing is written (--dry-run)" in told[0]
+    (words,) = (out for out in told if "drums: change_volume(db=-2.0)" in out)
+    assert "other: apply_reverb(amount=0.25)" in words
     assert (tmp_path / "fixed/report.html").is_file()
     assert parse((tmp_path / "mine/instructions.txt").read_text()) == parse((tmp_path / "mine.txt").read_text())
 

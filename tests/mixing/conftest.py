@@ -81,6 +81,14 @@ def says(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[dict[str, Any]
 
 
 @pytest.fixture(scope="session")
+def mixer() -> Any:
+    """The one that is shipped."""
+    from soundwright.mixing.checkpoint import load_mixer
+
+    return load_mixer("tiny")[0]
+
+
+@pytest.fixture(scope="session")
 def base_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Random models of the documents' classes, as folders of `save_pretrained`."""
     import torch

@@ -22,11 +22,6 @@ STEMS = ("vocals", "drums", "bass", "other")
 
 
 @pytest.fixture(scope="module")
-def mixer():
-    return load_mixer("tiny")[0]
-
-
-@pytest.fixture(scope="module")
 def song() -> dict[str, np.ndarray]:
     """Its bass, other and nearly its drums sound like none in training."""
     return make_song(8, 12.0, RATE)

@@ -20,11 +20,6 @@ RATE = 44_100
 
 
 @pytest.fixture(scope="module")
-def mixer():
-    return load_mixer("tiny")[0]
-
-
-@pytest.fixture(scope="module")
 def song() -> dict[str, np.ndarray]:
     return make_song(8, 12.0, RATE)
 

@@ -11,6 +11,7 @@ import torch
 
 from soundwright.audio.files import write_wav
 from soundwright.core.errors import BadInput, UsageError
+from soundwright.formats.instructions import Call
 from soundwright.mixing.checkpoint import load_mixer
 from soundwright.mixing.evaluate import evaluate
 from soundwright.mixing.material import material
@@ -154,5 +155,6 @@ def test_models_from_folders_are_trained_by_the_same_command(songs, base_models,
     mixer, _ = load_mixer(tmp_path / "mixer")
     assert mixer.audio is not None
     assert not (tmp_path / "mixer" / "vocabulary.json").exists()
-    said = suggest(make_song(0, 3.0, RATE), RATE, "fix this mix", None, mixer)
+    said = suggest(make_song(0, 3.0, RATE), RATE, "drums down 2 dB", None, mixer)
     assert 0 <= said.wrong <= 1
+    assert Call("change_volume", {"db": -2.0}) in said.instructions["drums"]

@@ -25,8 +25,8 @@ from soundwright.mixing.look import Look
 from soundwright.mixing.model.mixer import Inputs, Mixer
 from soundwright.mixing.model.settings import OWN
 from soundwright.mixing.prompts import NEUTRAL
-from soundwright.mixing.requests import Reading, Request, read_requests
 from soundwright.mixing.tools import TOOLS, canonical, fill
+from soundwright.mixing.words.requests import Reading, Request, read_requests
 
 #: Stem and tool: there is one call of each.
 Key = tuple[str, str]
@@ -183,10 +183,8 @@ class _Answering:
         self.notes.append(f"{show_path(request.stem)}: {show_path(request.text)!r}: {what}")
 
     def _unread(self, text: str) -> str:
-        return (
-            f"not understood: {show_path(text)!r}; name a stem ({', '.join(map(show_path, self.seen.stems[:8]))}) "
-            "and what is wrong with it"
-        )
+        stems = ", ".join(map(show_path, self.seen.stems[:8]))
+        return f"not understood: {show_path(text)!r} -> say which stem ({stems}) and what is wrong with it, one by one"
 
 
 def _calls(said: Spoken) -> dict[Key, dict[str, float]]:

@@ -6,9 +6,10 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from soundwright.core.errors import UsageError
+from soundwright.core.errors import UsageError, show_path
 from soundwright.core.extras import needs_extra
 from soundwright.mixing.fix_result import Mixed, refuse_steps
+from soundwright.runs.events import Note, emit
 
 if TYPE_CHECKING:
     from soundwright.formats.mixing_steps import SoundFile, Step, Steps
@@ -86,11 +87,13 @@ def fix(
     likeness, described = _reference(reference, session.sample_rate)
     if output is not None and not dry_run:
         refuse_places(session, output, [] if reference is None else _files(reference), overwrite=overwrite)
+    likeness, late = _in_time(session, likeness)
+    emit(Note(f"listening to {len(session.stems)} {'stem' if len(session.stems) == 1 else 'stems'}"))
     suggestion = _suggestion(session, prompt, likeness, model)
     if suggestion.blind:  # a reference that cannot be used is none
         likeness = None
     harm = harmful(suggestion.instructions, session.heard(), session.sample_rate, likeness) - suggestion.asked.keys()
-    steps = _as_steps(suggestion, session, harm, blind=likeness is None).model_copy(
+    steps = _as_steps(suggestion, session, harm, late, blind=likeness is None).model_copy(
         update={
             "model": as_text(model if model in _names() else Path(model).name),
             "prompt": as_text(prompt),
@@ -101,6 +104,7 @@ def fix(
     steps = refuse_steps(steps, refuse)
     rendered = None
     if output is not None and not dry_run:
+        emit(Note(f"writing {show_path(output)}"))
         rendered = render_session(session, steps, output, loudness=loudness, tempo_bpm=tempo, overwrite=overwrite)
     return Mixed("fix", steps, session.notes, session.failures, rendered)
 
@@ -142,6 +146,28 @@ def _reference(
     return samples, Stem(reference.stem, reference, samples, probe(reference), file_digest(reference)).described()
 
 
+def _in_time(
+    session: Session, reference: Samples | Mapping[str, Samples] | None
+) -> tuple[Samples | Mapping[str, Samples] | None, tuple[str, ...]]:
+    """A reference that begins elsewhere brought in time with the stems, and a note on that."""
+    from soundwright.mixing.alignment import lateness, shifted
+    from soundwright.mixing.executor import add_up
+
+    heard = session.heard()
+    if reference is None or not heard:
+        return reference, ()
+    mix = add_up(reference.values()) if isinstance(reference, Mapping) else reference
+    late = lateness(heard, mix, session.sample_rate)
+    if not late:
+        return reference, ()
+    if isinstance(reference, Mapping):
+        reference = {name: shifted(sound, late) for name, sound in reference.items()}
+    else:
+        reference = shifted(reference, late)
+    told = f"{1000 * abs(late) / session.sample_rate:.4g} ms {'later' if late > 0 else 'earlier'}"
+    return reference, (f"the reference begins {told} than the stems: brought in time",)
+
+
 def _suggestion(
     session: Session, prompt: str, reference: Samples | Mapping[str, Samples] | None, model: str
 ) -> Suggestion:
@@ -153,11 +179,13 @@ def _suggestion(
     return suggest.suggest(heard, session.sample_rate, prompt, reference, model)
 
 
-def _as_steps(suggestion: Suggestion, session: Session, harm: Collection[tuple[str, str]], *, blind: bool) -> Steps:
+def _as_steps(
+    suggestion: Suggestion, session: Session, harm: Collection[tuple[str, str]], late: tuple[str, ...], *, blind: bool
+) -> Steps:
     """A suggestion as numbered steps, each with its confidence and what it does; those that do harm are refused."""
     from soundwright.formats.mixing_steps import number_steps
 
-    notes = suggestion.notes
+    notes = (*late, *suggestion.notes)
     said = {(stem, call.tool) for stem, some in suggestion.instructions.items() for call in some}
     if blind and said - suggestion.asked.keys():
         notes = (*notes, _BLIND)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from soundwright.core.units import samples_from_seconds
 from soundwright.formats.instructions import Instructions
+from soundwright.mixing.alignment import SAME, explained
 from soundwright.mixing.executor import MixingTools, Samples, add_up
 from soundwright.mixing.metrics import spectral_distance
 
@@ -24,8 +25,6 @@ Reference: TypeAlias = Samples | Mapping[str, Samples]
 
 #: The loudest stretch of this length is measured.
 _EXCERPT_S = 12.0
-#: Part of the reference's energy that the stems must explain.
-_SAME = 0.5
 #: What leaving out must gain, as a part of the distance; and a distance that is none.
 _WORTH, _NOTHING = 0.03, 1e-4
 
@@ -77,18 +76,7 @@ class _Trial:
 
     def is_same_performance(self) -> bool:
         """Whether a gain per stem and channel explains most of the reference."""
-        total = float(np.square(self.target, dtype=np.float64).sum())
-        if total == 0:
-            return False
-        left = 0.0
-        for channel in (0, 1):
-            basis = np.stack([sound[channel] for sound in self.stems.values()]).astype(np.float64)
-            gram = basis @ basis.T
-            ridge = 1e-9 * np.trace(gram) + 1e-12
-            beside = basis @ self.target[channel]
-            gains = np.linalg.solve(gram + ridge * np.eye(len(basis)), beside)
-            left += float(np.square(self.target[channel]).sum() - gains @ beside)
-        return 1 - left / total >= _SAME
+        return explained(self.stems, self.target) >= SAME
 
     def distance(self, kept: Iterable[Key]) -> float:
         """How far the mix is from the reference when these calls alone are carried out."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from soundwright.formats.instructions import Call, Instructions
-from soundwright.mixing.request_phrases import ALIASES
+from soundwright.mixing.words.phrases import ALIASES
 
 NEUTRAL = (
     "fix this mix",

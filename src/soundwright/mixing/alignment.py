@@ -1,0 +1,91 @@
+"""Whether a reference is of the same performance, and by how much it is late: exports begin where they like, and coded
+files begin some milliseconds later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soundwright.core.extras import needs_extra
+from soundwright.core.units import samples_from_seconds
+from soundwright.mixing.executor import Samples, add_up
+
+#: Part of the reference's energy that a gain per stem and channel explains: of the same performance, from here on.
+SAME = 0.5
+#: By no more than this is a reference looked for, and from here on a shift is worth it.
+_FARTHEST_S, _NEAREST_S = 5.0, 0.0005
+_EXCERPT_S = 60.0
+_BAND_HZ = (60.0, 6000.0)
+
+
+def explained(stems: Mapping[str, Samples], target: Samples) -> float:
+    """Part of a mix's energy that stems explain, each with a gain per channel, 0 to 1.
+
+    Args:
+        stems: `[2, N]` by name.
+        target: `[2, N]`.
+    """
+    total = float(np.square(target, dtype=np.float64).sum())
+    if total == 0:
+        return 0.0
+    left = 0.0
+    for channel in (0, 1):
+        basis = np.stack([sound[channel] for sound in stems.values()]).astype(np.float64)
+        gram = basis @ basis.T
+        ridge = 1e-9 * np.trace(gram) + 1e-12
+        beside = basis @ target[channel]
+        gains = np.linalg.solve(gram + ridge * np.eye(len(basis)), beside)
+        left += float(np.square(target[channel], dtype=np.float64).sum() - gains @ beside)
+    return 1 - left / total
+
+
+def lateness(stems: Mapping[str, Samples], reference: Samples, sample_rate: int) -> int:
+    """By how many samples a reference mix begins later than stems; negative where earlier.
+
+    It is 0 where the reference is of no other performance that can be told, or in time already.
+
+    Args:
+        stems: `[2, N]` by name; shorter ones are silent at the end.
+        reference: `[2, N]`.
+        sample_rate: Hz.
+    """
+    mix = add_up(stems.values())
+    late = _peak(mix.mean(axis=0), reference.mean(axis=0), sample_rate)
+    if abs(late) < samples_from_seconds(_NEAREST_S, sample_rate):
+        return 0
+    longest = samples_from_seconds(_EXCERPT_S, sample_rate)
+    before, after = (explained(*_over_both(stems, shifted(reference, by), longest)) for by in (0, late))
+    return late if after >= SAME and after > before else 0
+
+
+def shifted(reference: Samples, late: int) -> Samples:
+    """A reference `[2, N]` that is late by some samples, brought in time: cut, or with silence before it."""
+    return reference[:, late:] if late > 0 else np.pad(reference, ((0, 0), (-late, 0)))
+
+
+def _peak(sound: NDArray[np.float32], reference: NDArray[np.float32], sample_rate: int) -> int:
+    """Where the cross-correlation of flattened spectra is largest (Knapp and Carter, 1976: PHAT), in samples."""
+    with needs_extra("mix", "mixing"):
+        import scipy.fft
+
+    longest, farthest = (samples_from_seconds(s, sample_rate) for s in (_EXCERPT_S, _FARTHEST_S))
+    one, other = sound[:longest], reference[: longest + farthest]
+    size = scipy.fft.next_fast_len(len(one) + len(other), real=True)
+    cross = np.conj(scipy.fft.rfft(one, size)) * scipy.fft.rfft(other, size)
+    hz = np.arange(len(cross)) * sample_rate / size
+    inside = (hz > _BAND_HZ[0]) & (hz < _BAND_HZ[1])
+    flat = np.where(inside, cross / np.maximum(np.abs(cross), 1e-12 * np.abs(cross).max(initial=1e-12)), 0)
+    found = scipy.fft.irfft(flat, size)
+    near = np.concatenate([found[-farthest:], found[: farthest + 1]])
+    return int(near.argmax()) - farthest
+
+
+def _over_both(stems: Mapping[str, Samples], target: Samples, longest: int) -> tuple[dict[str, Samples], Samples]:
+    """Stems and target over the time that they have in common, or the beginning of it."""
+    length = min(longest, max(sound.shape[1] for sound in stems.values()), target.shape[1])
+    cut = {name: sound[:, :length] for name, sound in stems.items()}
+    whole = {name: np.pad(x, ((0, 0), (0, length - x.shape[1]))) for name, x in cut.items()}
+    return whole, target[:, :length]
