@@ -18,6 +18,7 @@ from soundwright.mixing.words.phrases import (
     MEASURES,
     OF_THAT,
     PRAISE,
+    SIDES,
     SMALL,
     TONES,
     WANTED,
@@ -181,11 +182,16 @@ def _settle(clause: Clause, complaint: bool) -> None:
         clause.doubtful |= not (clause.needs and clause.praise)
         clause.hands_off = clause.praise = False
     clause.doubtful |= complaint and not MAY_BE.issuperset(WANTED.intersection(clause.left))
-    if clause.amount and not clause.needs and clause.amount[2] == "dB":
-        signs = {WITH_AMOUNT[word] for word in clause.left if word in WITH_AMOUNT} | {clause.amount[0]} - {0}
+    if clause.amount and not clause.needs:
+        # "Vocals +2 dB", "cut 3 dB on the bass", "piano 30 % left".
+        is_level = clause.amount[2] == "dB"
+        known, need = (WITH_AMOUNT, ("change_volume", "db")) if is_level else (SIDES, ("apply_pan", "balance"))
+        signs = {known[word] for word in clause.left if word in known} | (
+            {clause.amount[0]} - {0} if is_level else set()
+        )
         if len(signs) == 1:
-            clause.needs = [(len(clause.text), ("change_volume", "db", signs.pop()))]
-            clause.left = [word for word in clause.left if word not in WITH_AMOUNT and word not in MEASURES]
+            clause.needs = [(len(clause.text), (*need, signs.pop()))]
+            clause.left = [word for word in clause.left if word not in known and word not in MEASURES]
     tools = [need[:2] for _, need in clause.needs]
     clause.doubtful |= len(set(tools)) < len(tools) or ("apply_pan" in dict(tools) and len(tools) > 1)
     if clause.amount and clause.needs:

@@ -226,6 +226,7 @@ WITH_AMOUNT = {
     **dict.fromkeys(word_set("add bump boost raise give gain plus"), 1),
     **dict.fromkeys(word_set("cut drop reduce take lose minus off"), -1),
 }
+SIDES = {"left": -1, "right": 1}
 #: They make "good" a wish, and "dark" too.
 WISHES = word_set("make want wants should need needs must would could can get put keep prefer have place like")
 #: Words that change nothing of what a clause asks for. One with others is not understood.
