@@ -1,6 +1,6 @@
 """The tables of docs/mixing-evaluation.md: does the shipped mixer help, where, and where not?
 
-    python benchmarks/mixing_quality.py [SONGS] [--model tiny] [--limit N] [--only main|tools|unfamiliar]
+    python benchmarks/mixing_quality.py [SONGS] [--model tiny] [--limit N] [--only main|tools|unfamiliar|recorded]
 
 SONGS are the test songs of `python -m soundwright.recipes.mixer_tiny OUT` (OUT/songs/test); without, they are rendered
 again, which needs FluidSynth with FluidR3 GM. Twenty minutes on one core. Figures, not times.
@@ -8,6 +8,8 @@ again, which needs FluidSynth with FluidR3 GM. Twenty minutes on one core. Figur
 - `main`: 40 songs of artists that were not trained on; with asked numbers.
 - `tools`: distorted by the tools that the mixer never says.
 - `unfamiliar`: songs of `song_maker`, whose instruments it does not know; with and without words, and its guard off.
+- `recorded`: loops and notes that were recorded, laid beside each other (Debian's sonic-pi-samples, CC0); no songs, but
+  no synthesis of ours either.
 """
 
 from __future__ import annotations
@@ -20,10 +22,14 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from soundwright.audio.files import write_wav
+import numpy as np
+
+from soundwright.audio.files import read_audio, write_wav
+from soundwright.audio.lufs import integrated_loudness
 from soundwright.mixing.checkpoint import load_mixer, save_mixer
 from soundwright.mixing.distortion import Ranges, Span, ToolRanges
 from soundwright.mixing.evaluate import Evaluation, evaluate
+from soundwright.mixing.executor import as_stereo
 from soundwright.mixing.familiarity import Familiarity
 from soundwright.mixing.song_maker import make_song
 from soundwright.mixing.summary import Row
@@ -39,6 +45,15 @@ OTHER_TOOLS = {
 }
 #: Of `song_maker`; not those that were looked at when rules were chosen.
 UNFAMILIAR_SEEDS = range(700, 716)
+#: Recordings by stem. A song takes one of each, over and over; only drums and bass go by names that training had.
+RECORDINGS = Path("/usr/share/sonic-pi/samples")
+RECORDED = {
+    "drums": ("loop_amen_full", "loop_breakbeat", "loop_tabla", "loop_safari", "loop_mehackit1", "loop_perc1"),
+    "bass": ("bass_thick_c", "bass_trance_c", "bass_woodsy_c", "bass_voxy_c", "bass_drop_c", "bass_hard_c"),
+    "guitar": ("guit_em9", "guit_e_fifths", "guit_e_slide", "guit_harmonics", "ambi_piano", "guit_em9"),
+    "choir": ("ambi_choir", "ambi_glass_rub", "ambi_choir", "ambi_drone", "ambi_choir", "loop_compus"),
+}
+RECORDED_S, RECORDED_LUFS = 15.0, {"drums": -20.0, "bass": -22.0, "guitar": -23.0, "choir": -24.0}
 
 
 def main() -> None:
@@ -46,11 +61,11 @@ def main() -> None:
     parser.add_argument("songs", type=Path, nargs="?")
     parser.add_argument("--model", default="tiny")
     parser.add_argument("--limit", type=int)
-    parser.add_argument("--only", choices=("main", "tools", "unfamiliar"))
+    parser.add_argument("--only", choices=("main", "tools", "unfamiliar", "recorded"))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
         songs = options.songs
-        if songs is None and options.only != "unfamiliar":
+        if songs is None and options.only in (None, "main", "tools"):
             seed, count, _ = SONGS["test"]
             songs = Path(work) / "songs"
             render_songs(songs, songs=options.limit or count, seed=seed)
@@ -60,6 +75,8 @@ def main() -> None:
             tools_table(options.model, songs)
         if options.only in (None, "unfamiliar"):
             unfamiliar_table(options.model, Path(work) / "unfamiliar")
+        if options.only in (None, "recorded"):
+            recorded_table(options.model, Path(work) / "recorded")
 
 
 def main_table(found: Evaluation) -> None:
@@ -141,6 +158,23 @@ def unfamiliar_table(model: str, folder: Path) -> None:
     for name, r in rows:
         if name not in ("small network", "usual loudness"):
             print(f"| {name} | {r.condition} | {r.f1:.3f} | {r.recovery:.3f} | {r.left_alone:.2f} | {r.worse:.3f} |")
+
+
+def recorded_table(model: str, folder: Path) -> None:
+    if not RECORDINGS.is_dir():
+        print("\nsonic-pi-samples is not installed: nothing recorded")
+        return
+    for place in range(len(RECORDED["drums"])):
+        for stem, names in RECORDED.items():
+            sound = as_stereo(read_audio(RECORDINGS / f"{names[place]}.flac", sample_rate=44_100))
+            length = round(RECORDED_S * 44_100)
+            whole = np.tile(sound, (1, -(-length // sound.shape[1])))[:, :length]
+            whole *= np.float32(10 ** ((RECORDED_LUFS[stem] - integrated_loudness(whole, 44_100)) / 20))
+            write_wav(folder / f"artist-{place}" / "song" / "stems" / f"{stem}.wav", whole, 44_100, subtype="FLOAT")
+    # Of a loop another section is the same again, so only references of the same segment are asked.
+    found = evaluate(model, songs=folder, references=["blind", "same-mix", "same-stems"], repeats=5)
+    print(f"\n{found.songs} songs of recordings, {found.examples} segments\n")
+    print("\n".join(line for line in list(found.lines())[1:] if "small network" not in line))
 
 
 def _figure(row: Row, name: str) -> float:
