@@ -86,6 +86,16 @@ def test_the_reference_decides_unless_there_is_a_number(mixer, song, loud):
         assert said.instructions["vocals"] == (Call("change_volume", {"db": -2.0}),)
 
 
+def test_another_section_of_strange_stems_denies_no_request(mixer, song):
+    half = song["drums"].shape[1] // 2
+    here, there = ({name: x[:, part] for name, x in song.items()} for part in (slice(half), slice(half, None)))
+    seen = look(here, RATE, there)
+    assert seen.kind == "stems"
+    [said] = answer(mixer, "the drums are too loud", [seen])
+    assert "drums" in said.strange
+    assert said.instructions["drums"] == (Call("change_volume", {"db": -STEPS["db"]}),)
+
+
 def test_what_is_to_be_left_alone_is(mixer, song, loud):
     seen = look(loud, RATE, song)
     [said] = answer(mixer, "leave the drums alone", [seen])

@@ -165,7 +165,9 @@ class _Answering:
             self.exact.add(key)
             self.asked[key] = False
             return request.sign * request.amount
-        shows = self.seen.kind in _SHOWING and request.tool in LINEAR
+        # Of strange stems another section shows only what is very clear: that it shows nothing says nothing.
+        held_back = self.seen.kind == "stems" and request.stem in self.plain.strange
+        shows = self.seen.kind in _SHOWING and request.tool in LINEAR and not held_back
         if request.size == 1 or shows:
             for said in (self.told, self.plain):
                 value = _calls(said).get(key, {}).get(request.argument, 0.0)
