@@ -66,6 +66,7 @@ def says(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[dict[str, Any]
             prompt: str = "",
             reference: Any = None,
             model: Any = "tiny",
+            unheard: Any = (),
         ) -> suggest.Suggestion:
             asked.append(
                 {"stems": stems, "sample_rate": sample_rate, "prompt": prompt, "reference": reference, "model": model}

@@ -26,7 +26,7 @@ def moved(sound: np.ndarray, late: int) -> np.ndarray:
     return np.pad(sound, ((0, 0), (late, 0))) if late > 0 else sound[:, -late:]
 
 
-@pytest.mark.parametrize("late", [12, 24, 551, 1105, 4 * RATE, -300, -2 * RATE])
+@pytest.mark.parametrize("late", [1, 12, 551, 1105, 4 * RATE, -3, -300, -2 * RATE])
 def test_a_shift_is_found_to_the_sample_whatever_was_done_to_the_stems(song, late):
     tools = MixingTools(RATE)
     heard = song | {
@@ -45,7 +45,6 @@ def test_a_shift_is_found_to_the_sample_whatever_was_done_to_the_stems(song, lat
 
 def test_what_is_in_time_stays(song):
     assert lateness(song, add_up(song.values()), RATE) == 0
-    assert lateness(song, moved(add_up(song.values()), 5), RATE) == 0  # a quarter of a millisecond
 
 
 def test_other_music_silence_and_a_few_samples_are_not_moved(song):

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from soundwright.formats.instructions import Call
-from soundwright.mixing.answer import STEPS, answer
+from soundwright.mixing.answer import answer
 from soundwright.mixing.executor import MixingTools, add_up
 from soundwright.mixing.familiarity import Familiarity
+from soundwright.mixing.grants import STEPS
 from soundwright.mixing.look import look
 from soundwright.mixing.song_maker import make_song
 
@@ -39,7 +40,7 @@ def test_on_unfamiliar_sounds_a_request_is_done_by_a_usual_step_and_nothing_else
     [said] = answer(mixer, "the drums are too loud", [blind])
     assert said.strange
     assert said.instructions == {"drums": (Call("change_volume", {"db": -STEPS["db"]}),)}
-    assert said.asked == {("drums", "change_volume"): True}
+    assert said.asked == {("drums", "change_volume", "db"): True}
     assert said.confidences == {}
     assert said.errors == {}
 
@@ -78,7 +79,7 @@ def test_the_reference_decides_unless_there_is_a_number(mixer, song, loud):
         seen = look(loud, RATE, reference)
         [said] = answer(mixer, "the drums are too loud", [seen])
         assert said.instructions == {"drums": (Call("change_volume", {"db": -8.0}),)}
-        assert said.asked == {("drums", "change_volume"): False}
+        assert said.asked == {("drums", "change_volume", "db"): False}
         [said] = answer(mixer, "the vocals are too loud", [seen])
         assert set(said.instructions) == {"drums"}
         assert any("the reference shows no need" in note for note in said.notes)
@@ -110,7 +111,7 @@ def test_the_middle_is_measured(mixer, song):
     assert said.instructions["bass"] == (Call("apply_pan", {"balance": pytest.approx(0.8, abs=0.1)}),)
     [said] = answer(mixer, "put the bass in the middle", [look(song, RATE)])
     assert said.instructions == {}
-    assert any("stands in the middle" in note for note in said.notes)
+    assert any("it stands there" in note for note in said.notes)
 
 
 def test_other_tools_do_what_words_ask(mixer, blind):

@@ -52,6 +52,39 @@ def test_text_gives_the_same_sound(stems: Path, tmp_path: Path, says: Says) -> N
     assert different == {"steps.json", "report.html"}
 
 
+def test_steps_changed_by_hand_say_what_they_do_and_are_no_longer_sure(stems: Path, tmp_path: Path, says: Says) -> None:
+    says(TEXT)
+    fix([stems], output=tmp_path / "fixed")
+    before = json.loads((tmp_path / "fixed/steps.json").read_text())
+    assert [step["confidence"] for step in before["steps"]] == [0.9] * 3
+    edited = json.loads(json.dumps(before))
+    edited["steps"][0]["arguments"]["db"] = 2.0
+    edited["steps"][2]["note"] = ""
+    (tmp_path / "edited.json").write_text(json.dumps(edited))
+    volume, pan, reverb = apply(tmp_path / "edited.json", [stems], output=tmp_path / "one").steps.steps
+    assert (volume.note, volume.confidence) == ("louder by 2 dB; changed by hand", None)
+    assert (pan.note, pan.confidence) == (before["steps"][1]["note"], 0.9)
+    assert reverb.note == before["steps"][2]["note"].partition("; ")[0] != ""
+    again = apply(tmp_path / "one/steps.json", [stems], output=tmp_path / "two").steps.steps
+    assert again == [volume, pan, reverb]
+
+
+def test_steps_of_a_text_say_what_they_do(stems: Path, tmp_path: Path) -> None:
+    (tmp_path / "i.txt").write_text(TEXT)
+    mixed = apply(tmp_path / "i.txt", [stems], output=tmp_path / "out")
+    assert [step.note for step in mixed.steps.steps][:2] == [
+        "softer by 6 dB",
+        "to the right: 3.6 dB between the channels",
+    ]
+    assert {step.confidence for step in mixed.steps.steps} == {None}
+
+
+def test_a_refused_step_may_be_of_a_tool_that_nobody_knows(stems: Path, tmp_path: Path) -> None:
+    steps = write_steps(tmp_path / "steps.json", STEP | {"tool": "f", "note": "mine", "refused": True})
+    [step] = apply(steps, [stems], output=tmp_path / "out").steps.steps
+    assert step.note == "mine"
+
+
 def test_the_example_of_the_document(stems: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "i.txt").write_text(
         "change_volume(db=-3.0) apply_eq(low_gain=2.0, mid_gain=-1.0, high_gain=1.5) apply_reverb()\n"

@@ -170,7 +170,7 @@ def test_a_reference_of_a_few_samples_is_said_to_be_none(
 
     notes = ("the reference is shorter than 0.1 s: not used",)
     answer = suggest.Suggestion(parse(FAULTS), {}, {}, 0.9, notes, blind=True)
-    monkeypatch.setattr(suggest, "suggest", lambda *_: answer)
+    monkeypatch.setattr(suggest, "suggest", lambda *_, **__: answer)
     mixed = fix([stems], reference=write(tmp_path / "click.wav", np.ones((2, 9))), dry_run=True)
     assert any(note.startswith("there is no reference") for note in mixed.steps.notes)
     assert not any(step.refused for step in mixed.steps.steps)

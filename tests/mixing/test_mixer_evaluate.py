@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 
 from soundwright.core.errors import UsageError
-from soundwright.mixing.evaluate import evaluate
+from soundwright.formats.instructions import parse
+from soundwright.mixing.evaluate import Evaluation, evaluate
 from soundwright.mixing.items import items_of
+from soundwright.mixing.scoring import Scorer
 from soundwright.mixing.song_maker import make_song
+from soundwright.mixing.summary import summarise, table
 
 RATE = 16_000
 Write = Callable[..., Path]
@@ -63,3 +66,24 @@ def test_a_few_songs_are_of_many_artists(tmp_path: Path, write: Write) -> None:
         write(tmp_path / name / "stems" / "mix.wav", noise, RATE)
     for limit, songs in ((2, ["ann/one", "bob/one"]), (4, ["ann/one", "bob/one", "cid/one", "ann/two"])):
         assert list(dict.fromkeys(item.song for item in items_of(tmp_path, limit=limit))) == songs
+
+
+@pytest.mark.parametrize(
+    ("labels", "recovered", "alone"),
+    [("", "-", "1.000 (1.00 to 1.00)"), ("drums: change_volume(db=-6.0)", "0.000 (0.00 to 0.00)", "-")],
+)
+def test_where_there_is_nothing_to_average_there_is_no_figure(labels: str, recovered: str, alone: str) -> None:
+    clean = make_song(1, 2.0, RATE)
+    heard = clean if not labels else {**clean, "drums": 2 * clean["drums"]}
+    score = Scorer("one", heard, clean, parse(labels), RATE).score({})
+    row = summarise("do nothing", "", [score], 1.0)
+    cells = [cell.strip() for cell in table([row])[2].split("|")]
+    assert (cells[7], cells[9]) == (recovered, alone)
+    assert (cells[8] == "-") == (recovered == "-")
+    figures = json.loads(json.dumps(Evaluation([row], 1, 1, {"seed": 7}).to_dict(), allow_nan=False))["rows"][0]
+    if labels:
+        assert (figures["recovery"], figures["left_alone"], figures["left_alone_interval"]) == (0, None, [None, None])
+        assert figures["loudness"][0] == figures["loudness"][1] > 0
+    else:
+        assert (figures["recovery"], figures["recovery_stems"], figures["left_alone"]) == (None, None, 1)
+        assert figures["loudness"] == figures["recovery_interval"] == [None, None]

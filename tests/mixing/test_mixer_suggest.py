@@ -79,7 +79,7 @@ def test_silent_stems_and_odd_references_are_said(mixer, song):
     assert any("empty: silent" in note for note in said.notes)
     assert any("used as a mix" in note for note in said.notes)
     assert suggest({"a": np.zeros(10, np.float32)}, RATE, "", None, mixer).instructions == {}
-    assert any("48 tokens" in n for n in suggest(song, RATE, "louder drums " * 60, None, mixer).notes)
+    assert any("the prompt is long" in n for n in suggest(song, RATE, "louder drums. " * 400, None, mixer).notes)
 
 
 def test_a_reference_of_nothing_is_none(mixer, song):
@@ -153,5 +153,5 @@ def test_an_evaluation_refuses_what_it_cannot_use(tmp_path):
 def test_calls_of_a_suggestion_are_calls(mixer, song):
     said = suggest(song | {"bass": song["bass"] * np.float32(4)}, RATE, "the bass is too loud", None, mixer)
     assert all(isinstance(call, Call) for calls in said.instructions.values() for call in calls)
-    known = {key for key, guess in said.asked.items() if guess} | set(said.confidences)
+    known = {key[:2] for key, guess in said.asked.items() if guess} | set(said.confidences)
     assert known >= {(stem, c.tool) for stem, calls in said.instructions.items() for c in calls}

@@ -57,8 +57,8 @@ def parse_request(text: str, stem: str) -> Request:
     what, *more = text.removeprefix(f"{stem} ").split()
     sign = SIGNS.get(what[-1], 1)
     size = next((float(word[1:]) for word in more if word.startswith("x")), 1.0)
-    amount = next((float(word.removesuffix("dB")) for word in more if not word.startswith("x")), None)
-    return Request(stem, *SHORT[what.rstrip("".join(SIGNS))], sign, size, amount)
+    amount = next((float(word.removesuffix("dB")) for word in more if word[0] in "0123456789"), None)
+    return Request(stem, *SHORT[what.rstrip("".join(SIGNS))], sign, size, amount, "place" in more)
 
 
 def needs(reading: Reading) -> list[tuple[str, str, int]]:
@@ -91,14 +91,60 @@ def test_every_template_of_the_training_prompts_is_read_as_its_need() -> None:
     for (tool, argument, more), templates in _WORDS.items():
         for stem, names in OTHER_NAMES.items():
             for prompt in (template.format(name) for template in templates for name in (stem, *names)):
-                assert read_requests(prompt, FOUR) == Reading((Request(stem, tool, argument, 1 if more else -1),)), (
-                    prompt
-                )
+                place = prompt.startswith("pan the")
+                wanted = Request(stem, tool, argument, 1 if more else -1, place=place)
+                assert read_requests(prompt, FOUR) == Reading((wanted,)), prompt
 
 
-def test_prompts_that_say_nothing_in_particular_ask_for_nothing() -> None:
-    for prompt in NEUTRAL:
-        assert read_requests(prompt, FOUR) == Reading(), prompt
+@pytest.mark.parametrize("stems", [FOUR, ["vocals"], ["Kick In", "GTR L"]])
+def test_prompts_that_say_nothing_in_particular_ask_for_nothing(stems: list[str]) -> None:
+    wishes = ("fix it", "improve it", "something is wrong", "fix everything", "mix these stems for me", "mix it")
+    for prompt in (*NEUTRAL, *wishes):
+        assert read_requests(prompt, stems) == Reading(), prompt
+
+
+def test_a_wish_for_the_mix_takes_nothing_from_what_is_said_beside_it() -> None:
+    for wish in ("fix it", "please balance the mix", "something is off", "clean this up", "mix these stems"):
+        for prompt in (f"{wish}, the drums are too loud", f"the drums are too loud. {wish}"):
+            reading = read_requests(prompt, FOUR)
+            assert needs(reading) == [("drums", "db", -1)], prompt
+            assert reading.unread == (), prompt
+    assert needs(read_requests("the vocals sound odd, fix them", ["vocals"])) == [("vocals", "", 0)]
+    assert needs(read_requests("fix the mix, it is muddy", ["vocals"])) == [("vocals", "low_gain", -1)]
+
+
+def test_what_is_complained_about_and_then_praised_is_not_done_and_given_back() -> None:
+    for complaint in ("the drums are on the left", "the drums are too loud", "the drums have too much reverb"):
+        for praise in ("and that's fine", "which is good", "but it's ok", "i like it that way", "i'm fine with that"):
+            assert read_requests(f"{complaint}, {praise}", FOUR) == Reading((), (), (complaint,)), praise
+            reading = read_requests(f"{complaint}, {praise}, but the bass is muddy", FOUR)
+            assert needs(reading) == [("bass", "low_gain", -1)], praise
+            assert reading.unread == (complaint,), praise
+
+
+@pytest.mark.parametrize("more", ["is that ok?", "but they're great", "great song", "thanks, that helps", "I love it"])
+def test_other_praise_withdraws_nothing(more: str) -> None:
+    assert needs(read_requests(f"the drums are too loud. {more}", FOUR)) == [("drums", "db", -1)]
+
+
+def test_what_is_given_back_is_short() -> None:
+    long = "turn the drums down a bit " + "please " * 20
+    [request] = read_requests(long, FOUR).requests
+    assert request.text == "turn the drums down a bit please please please please ple..."
+    [unread] = read_requests(f"{long} or not", FOUR).unread
+    assert unread == request.text
+    assert len(unread) == 60
+
+
+def test_a_prompt_whose_end_is_not_read_says_so() -> None:
+    long = "drums up. " + "bass down. " * 180 + "vocals are muddy"
+    reading = read_requests(f"{long}, the drums are too loud", FOUR)
+    assert reading.cut
+    assert needs(reading) == [("drums", "db", 1), ("bass", "db", -1)]
+    assert reading.unread == ()
+    assert not read_requests("drums up" + " " * 3000, FOUR).cut
+    assert not read_requests("x" * 2000, FOUR).cut
+    assert read_requests("drums up " * 300, FOUR) == Reading(cut=True)
 
 
 def test_a_stem_is_only_looked_at_where_nobody_says_what_is_wrong() -> None:
@@ -134,7 +180,8 @@ def test_any_text_is_read_and_only_what_there_is_is_named(prompt: str, names: li
 
 
 @pytest.mark.parametrize(
-    "unit", ["up ", "bit ", "b,", "b loud, ", "more bass on ", "is than ", "3 dB ", "1", "to 1", "(", "\n", "b and "]
+    "unit",
+    ["up ", "bit ", "b,", "b loud, ", "more bass on ", "is than ", "3 dB ", "1", "to 1", "(", "\n", "b and ", "it "],
 )
 def test_hostile_repetition_takes_no_time(unit: str) -> None:
     stems = [*(f"stem {number} drums vocals bass" for number in range(16)), *"bcefghijklnopqru"]
@@ -189,7 +236,7 @@ def test_numbers_are_read_where_they_say_by_how_much() -> None:
         found = [r.amount for r in read_requests(f"turn the drums down by {text}", FOUR).requests]
         assert found == ([] if amount is None else [amount]), text
     [request] = read_requests("pan the drums 30% to the left", FOUR).requests
-    assert (request.sign, request.amount) == (-1, pytest.approx(0.3))
+    assert (request.sign, request.amount, request.place) == (-1, pytest.approx(0.3), True)
 
 
 def test_a_list_of_numbered_points_has_no_amounts() -> None:

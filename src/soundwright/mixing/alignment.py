@@ -15,9 +15,9 @@ from soundwright.mixing.executor import Samples, add_up
 
 #: Part of the reference's energy that a gain per stem and channel explains: of the same performance, from here on.
 SAME = 0.5
-#: By no more than this is a reference looked for, and from here on a shift is worth it.
-_FARTHEST_S, _NEAREST_S = 5.0, 0.0005
-_EXCERPT_S = 60.0
+#: The loudest stretch of this length is compared; a shift is looked for in the first minute, up to some seconds.
+EXCERPT_S = 12.0
+_SEARCHED_S, _FARTHEST_S = 60.0, 5.0
 _BAND_HZ = (60.0, 6000.0)
 
 
@@ -42,6 +42,36 @@ def explained(stems: Mapping[str, Samples], target: Samples) -> float:
     return 1 - left / total
 
 
+def in_time(
+    stems: Mapping[str, Samples], reference: Samples | Mapping[str, Samples], sample_rate: int
+) -> tuple[Samples | Mapping[str, Samples], int]:
+    """A reference brought in time with stems, and by how many samples it was late.
+
+    Args:
+        stems: `[2, N]` by name.
+        reference: a mix, or stems of the same names.
+        sample_rate: Hz, of both.
+    """
+    late = lateness(stems, add_up(reference.values()) if isinstance(reference, Mapping) else reference, sample_rate)
+    if not late:
+        return reference, 0
+    if isinstance(reference, Mapping):
+        return {name: shifted(sound, late) for name, sound in reference.items()}, late
+    return shifted(reference, late), late
+
+
+def is_same(stems: Mapping[str, Samples], reference: Samples | Mapping[str, Samples], sample_rate: int) -> bool:
+    """Whether a reference is of the same performance, sample by sample; arguments as for `in_time`."""
+    mix = add_up(reference.values()) if isinstance(reference, Mapping) else reference
+    return explained(*_excerpt(stems, mix, sample_rate)) >= SAME
+
+
+def told(late: int, sample_rate: int) -> str:
+    """What was done about a late reference, as a note."""
+    where = "later" if late > 0 else "earlier"
+    return f"the reference begins {1000 * abs(late) / sample_rate:.4g} ms {where} than the stems: brought in time"
+
+
 def lateness(stems: Mapping[str, Samples], reference: Samples, sample_rate: int) -> int:
     """By how many samples a reference mix begins later than stems; negative where earlier.
 
@@ -54,10 +84,9 @@ def lateness(stems: Mapping[str, Samples], reference: Samples, sample_rate: int)
     """
     mix = add_up(stems.values())
     late = _peak(mix.mean(axis=0), reference.mean(axis=0), sample_rate)
-    if abs(late) < samples_from_seconds(_NEAREST_S, sample_rate):
+    if not late:
         return 0
-    longest = samples_from_seconds(_EXCERPT_S, sample_rate)
-    before, after = (explained(*_over_both(stems, shifted(reference, by), longest)) for by in (0, late))
+    before, after = (explained(*_excerpt(stems, shifted(reference, by), sample_rate)) for by in (0, late))
     return late if after >= SAME and after > before else 0
 
 
@@ -71,7 +100,7 @@ def _peak(sound: NDArray[np.float32], reference: NDArray[np.float32], sample_rat
     with needs_extra("mix", "mixing"):
         import scipy.fft
 
-    longest, farthest = (samples_from_seconds(s, sample_rate) for s in (_EXCERPT_S, _FARTHEST_S))
+    longest, farthest = (samples_from_seconds(s, sample_rate) for s in (_SEARCHED_S, _FARTHEST_S))
     one, other = sound[:longest], reference[: longest + farthest]
     size = scipy.fft.next_fast_len(len(one) + len(other), real=True)
     cross = np.conj(scipy.fft.rfft(one, size)) * scipy.fft.rfft(other, size)
@@ -83,9 +112,23 @@ def _peak(sound: NDArray[np.float32], reference: NDArray[np.float32], sample_rat
     return int(near.argmax()) - farthest
 
 
-def _over_both(stems: Mapping[str, Samples], target: Samples, longest: int) -> tuple[dict[str, Samples], Samples]:
-    """Stems and target over the time that they have in common, or the beginning of it."""
-    length = min(longest, max(sound.shape[1] for sound in stems.values()), target.shape[1])
-    cut = {name: sound[:, :length] for name, sound in stems.items()}
-    whole = {name: np.pad(x, ((0, 0), (0, length - x.shape[1]))) for name, x in cut.items()}
-    return whole, target[:, :length]
+def _excerpt(stems: Mapping[str, Samples], target: Samples, sample_rate: int) -> tuple[dict[str, Samples], Samples]:
+    """The loudest stretch of a target, within the time that stems and target have in common."""
+    length = min(max(sound.shape[1] for sound in stems.values()), target.shape[1])
+    start, end = loudest(target[:, :length], samples_from_seconds(EXCERPT_S, sample_rate))
+    cut = {name: sound[:, start:end] for name, sound in stems.items()}
+    whole = {name: np.pad(x, ((0, 0), (0, end - start - x.shape[1]))) for name, x in cut.items()}
+    return whole, target[:, start:end]
+
+
+def loudest(sound: Samples, length: int) -> tuple[int, int]:
+    """First and past-last sample of the stretch with most energy."""
+    num_samples = sound.shape[1]
+    if num_samples <= length:
+        return 0, num_samples
+    hop = max(1, length // 12)
+    power: NDArray[np.float64] = np.square(sound, dtype=np.float64).sum(axis=0)
+    total = np.concatenate([[0.0], np.cumsum(power)])
+    starts = np.arange(0, num_samples - length + 1, hop)
+    start = int(starts[np.argmax(total[starts + length] - total[starts])])
+    return start, start + length

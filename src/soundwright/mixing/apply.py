@@ -13,9 +13,10 @@ from soundwright.mixing.fix import LOUDNESS_LUFS, check_tempo
 from soundwright.mixing.fix_result import Mixed, refuse_steps
 
 if TYPE_CHECKING:
-    from soundwright.formats.mixing_steps import Steps
+    from soundwright.formats.mixing_steps import Step, Steps
     from soundwright.mixing.fix_stems import Session
 
+_BY_HAND = "changed by hand"
 #: Far beyond any instructions, in bytes.
 _LARGEST = 4_000_000
 
@@ -75,6 +76,7 @@ def apply(
     notes = (*session.notes, *_changes(wanted, session))
     wanted = wanted.model_copy(
         update={
+            "steps": [_told(step) for step in wanted.steps],
             "loudness_lufs": float(target),
             "sample_rate": session.sample_rate,
             "stems": {name: stem.described() for name, stem in session.stems.items()},
@@ -123,6 +125,22 @@ def _read(path: Path) -> tuple[Steps, dict[int, tuple[int, int]]]:
     calls = (call for some in instructions.values() for call in some)
     places = {number: call.at for number, call in enumerate(calls, start=1) if isinstance(call.at, tuple)}
     return number_steps(instructions), places
+
+
+def _told(step: Step) -> Step:
+    """A step that says what it does; one that was changed since it was made says that, and no confidence."""
+    from soundwright.formats.instructions import Call
+    from soundwright.mixing.fix_words import describe
+    from soundwright.mixing.tools import TOOLS
+
+    if step.tool not in TOOLS:
+        return step  # a refused one; nobody checks those
+    does = describe(Call(step.tool, dict(step.arguments)))
+    if not step.note:
+        return step.model_copy(update={"note": does})
+    if f"{step.note}; ".startswith(f"{does}; "):
+        return step
+    return step.model_copy(update={"note": f"{does}; {_BY_HAND}", "confidence": None})
 
 
 def _changes(steps: Steps, session: Session) -> Iterator[str]:

@@ -96,13 +96,13 @@ class Contest:
             said_beside = answer(self.mixer, self.prompt, seen, audio) if seen else []
             for name, found in zip(self.references, said_beside, strict=True):
                 yield scored("mixer", name, found.instructions)
+            if self.words:
+                [plain] = answer(self.mixer, self.prompt, [blind], audio)
             for kind in self.words:
-                words = self.prompt
+                worded = plain
                 if (call := named[kind]) is not None:
-                    words = make_hint(self._rng(item, repeat), *call, vague=0)
-                without, after = (answer(self.mixer, text, [blind], audio)[0] for text in (self.prompt, words))
-                condition = f"blind, {kind} words"
-                yield scored("mixer", condition, after.instructions, kind, without.instructions)
+                    [worded] = answer(self.mixer, make_hint(self._rng(item, repeat), *call, vague=0), [blind], audio)
+                yield scored("mixer", f"blind, {kind} words", worded.instructions, kind, plain.instructions)
         except SoundwrightError as error:
             raise SoundwrightError(f"{item.name}: {error}") from error
 

@@ -24,6 +24,7 @@ from soundwright.mixing.tokens import LINE, OPENINGS, PAD, decode, number_id
 from soundwright.mixing.tools import TOOLS, canonical
 
 _SURE_DB = 2.0  # deviation of what a reference shows, up to which it speaks against calls
+_PLAIN_DB, _PLAIN_TIMES = 0.5, 3.0  # deviation up to which, and size from which in times of nothing, it is plain
 #: What reference stems of another section must show of a strange stem: more than two sections differ by themselves. In
 #: tone these differ as much as an EQ changes.
 _CLEAR_DB = {"change_volume": 6.0, "apply_pan": 3.0}
@@ -78,8 +79,10 @@ def speak(
         # What is compared moment by moment needs no experience with the instrument.
         strange = () if kind == "aligned" else mixer.familiarity.strange(names, seen)
         refused = unshown(seen, kind, names) | unsupported(seen, kind, names, strange)
-        wanted = set(asked) - refused
-        writers.append(_Writer(list(names), known.get(kind, Thresholds()), touch[place], refused, strange, wanted))
+        certain = plainly_shown(seen, kind, names, mixer.settings.tools)
+        wanted = (set(asked) | certain) - refused
+        limits = known.get(kind, Thresholds())
+        writers.append(_Writer(list(names), limits, touch[place], refused, strange, wanted, certain))
     mask = prefix.mask
     if not all(writer.done for writer in writers):
         mixer.decoder(prefix.vectors, mask, prefix.cache)
@@ -117,10 +120,11 @@ def unshown(stem_features: NDArray[np.float32], kind: str, names: Sequence[str])
     """
     if kind not in ("aligned", "stems"):
         return set()
-    sure = shown(stem_features).deviation < _SURE_DB
+    seen = shown(stem_features)
+    sure = seen.deviation < _SURE_DB
     return {
         (name, tool)
-        for tool, size in _sizes(stem_features).items()
+        for tool, size in seen.sizes().items()
         for place, name in enumerate(names)
         if sure[place] and size[place] < NOTHING_DB[tool]
     }
@@ -137,7 +141,11 @@ def unsupported(
         names: of the stems.
         strange: those of which it knows nothing, see `Familiarity.strange`.
     """
-    sizes = _sizes(stem_features)
+    seen = shown(stem_features)
+    sizes = seen.sizes()
+    # Of a bass without highs volume and tone can be told apart in many ways: it must be softer or louder as a whole.
+    agrees = seen.level * np.sign(seen.found[:, 0])
+    sizes["change_volume"] = np.minimum(sizes["change_volume"], agrees)
     supported = {
         (name, tool)
         for tool, size in sizes.items()
@@ -147,10 +155,26 @@ def unsupported(
     return {(name, tool) for name in strange for tool in TOOLS} - supported
 
 
-def _sizes(stem_features: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-    """What a reference shows of each tool, dB, `[S]`."""
+def plainly_shown(
+    stem_features: NDArray[np.float32], kind: str, names: Sequence[str], tools: Collection[str]
+) -> set[tuple[str, str]]:
+    """Calls that a reference of the same performance shows so plainly that nobody need think about them.
+
+    Args:
+        stem_features: of one example, `[S, STEM_FEATURES]`.
+        kind: of evidence.
+        names: of the stems.
+        tools: that may be said.
+    """
+    if kind != "aligned":
+        return set()
     seen = shown(stem_features)
-    return {"change_volume": seen.volume, "apply_eq": seen.eq, "apply_pan": seen.balance}
+    return {
+        (name, tool)
+        for tool, size in seen.sizes().items()
+        for place, name in enumerate(names)
+        if tool in tools and seen.deviation[place] < _PLAIN_DB and size[place] > _PLAIN_TIMES * NOTHING_DB[tool]
+    }
 
 
 def doubt(errors: Mapping[tuple[str, str, str], float], stem: str, call: Call) -> float:
@@ -175,9 +199,10 @@ class _Writer:
         refused: Collection[tuple[str, str]],
         strange: tuple[str, ...],
         wanted: Collection[tuple[str, str]],
+        certain: Collection[tuple[str, str]],
     ) -> None:
         self.names, self.thresholds, self.touch = names, thresholds, touch
-        self.refused, self.strange, self.wanted = refused, strange, wanted
+        self.refused, self.strange, self.wanted, self.certain = refused, strange, wanted, certain
         self.stem = self.state = self.given = 0  # `given`: numbers of the last tool
         self.tokens: list[int] = [LINE] if names else []
         self.column: int | None = None
@@ -241,7 +266,11 @@ class _Writer:
     def result(self) -> Spoken:
         """Everything that was said."""
         said = {
-            stem: tuple(c for c in calls if doubt(self.errors, stem, c) <= self.thresholds.doubt)
+            stem: tuple(
+                c
+                for c in calls
+                if (stem, c.tool) in self.certain or doubt(self.errors, stem, c) <= self.thresholds.doubt
+            )
             for stem, calls in decode(self.tokens, self.names).items()
         }
         return Spoken(canonical(said), self.confidences, self.errors, self.touch, self.tokens, self.strange)

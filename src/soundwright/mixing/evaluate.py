@@ -158,7 +158,7 @@ def evaluate(
     }
     result = Evaluation(rows, len(names), sum(len(s) for k, s in scores.items() if k[0] == "do nothing"), told)
     if output is not None:
-        atomic.write_bytes(output, (json.dumps(result.to_dict(), indent=1) + "\n").encode())
+        atomic.write_bytes(output, (json.dumps(result.to_dict(), indent=1, allow_nan=False) + "\n").encode())
     return result
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundwright.mixing.bands import NUM_BANDS, eq_shapes, pool
+from soundwright.mixing.likeness import guess_from_mix
 from soundwright.mixing.reference import Evidence, from_mix, from_stems, project
 from soundwright.mixing.statistics import Statistics
 
@@ -134,19 +135,32 @@ def evidence_kind(stems: Array, mix: Array) -> str:
 
 @dataclass(frozen=True)
 class Shown:
-    """What a reference shows of stems, dB, `[S]` each: how large what they lack is, by tool, and how sure that is."""
+    """What a reference shows of stems, dB.
 
-    volume: Array
-    eq: Array
+    Attributes:
+        found: volume, low, mid and high gain that they lack, `[S, 4]`.
+        level: what they lack on the whole, however that is split into volume and tone, `[S]`.
+        balance: by how much more the left lacks than the right, `[S]`.
+        deviation: standard deviation of the volume, `[S]`.
+    """
+
+    found: Array
+    level: Array
     balance: Array
     deviation: Array
+
+    def sizes(self) -> dict[str, Array]:
+        """How large what they lack is, by tool, `[S]`."""
+        eq = np.sqrt((self.found[:, 1:] ** 2).mean(axis=1))
+        return {"change_volume": np.abs(self.found[:, 0]), "apply_eq": eq, "apply_pan": np.abs(self.balance)}
 
 
 def shown(stems: Array) -> Shown:
     """Reads the features of one example `[S, STEM_FEATURES]`."""
     found, deviation = stems[:, _FOUND] * _UNIT_DB, stems[:, _DEVIATION] * _UNIT_DB
-    eq = np.sqrt((found[:, 1:] ** 2).mean(axis=1))
-    return Shown(np.abs(found[:, 0]), eq, np.abs(stems[:, _BALANCE]) * _UNIT_DB, deviation[:, 0])
+    trust, trusted_gains = stems[:, _TRUST], stems[:, _TRUSTED_GAINS] * _UNIT_DB
+    level = trusted_gains.sum(axis=1) / (trust.sum(axis=1) + 1e-3)
+    return Shown(found, level, stems[:, _BALANCE] * _UNIT_DB, deviation[:, 0])
 
 
 def _of_reference(
@@ -161,10 +175,12 @@ def _of_reference(
     power = _diagonal(cross).real
     if reference.kind == "stems":
         evidence = from_stems(active, reference.active, power, reference.beside, reference.power)
-        whole = None
+        whole, guess = None, np.zeros((*lead, num_stems, 10))
     else:
-        evidence = from_mix(cross, reference.beside, reference.power[..., 0])
         whole = reference.power[..., 0]
+        evidence = from_mix(cross, reference.beside, whole)
+        guessed = guess_from_mix(power, whole, sample_rate)
+        guess = np.concatenate([guessed.gains, guessed.deviations], axis=-1) / _UNIT_DB
     flags = np.zeros((*lead, num_stems, len(KINDS)))
     flags[..., KINDS.index(reference.kind)] = 1
     mix_told = _mix_told(sample_rate, mix_power, whole, flags[..., 0, :])
@@ -175,6 +191,7 @@ def _of_reference(
     sizes = _columns(np.abs(found[..., 0]), eq, np.abs(evidence.balance) / 2)
     apart = found[..., 0] - np.median(found[..., 0], axis=-1, keepdims=True)  # a louder section is louder in all stems
     rows = [
+        guess,
         np.tanh(sizes),
         np.tanh(sizes / 3),
         np.tanh(_columns(apart, np.abs(apart)) / 3),
@@ -223,14 +240,16 @@ def _columns(*columns: Array) -> Array:
     return np.stack(columns, axis=-1)
 
 
-_REFERENCE_FEATURES = 8 + 2 * NUM_BANDS + 4 + 4 + 4 + NUM_BANDS + 5 + len(KINDS)
+_REFERENCE_FEATURES = 10 + 8 + 2 * NUM_BANDS + 4 + 4 + 4 + NUM_BANDS + 5 + len(KINDS)
 _MIX_REFERENCE_FEATURES = NUM_BANDS + 10 + len(KINDS)
-# Columns of the stems' features, in the order of `_of_reference`: volume, low, mid, high; their deviations; balance;
-# the rest of the difference; fit, twice; what a mix tells.
+# Columns of the stems' features, in the order of `_of_reference`: gains times trust; trust; volume, low, mid, high;
+# their deviations; balance; the rest of the difference; fit, twice; what a mix tells.
 _FIT = -(len(KINDS) + NUM_BANDS + 5 + 2)
 _BALANCE = _FIT - 2
 _DEVIATION = slice(_BALANCE - 4, _BALANCE)
 _FOUND = slice(_BALANCE - 8, _BALANCE - 4)
+_TRUST = slice(_BALANCE - 8 - NUM_BANDS, _BALANCE - 8)
+_TRUSTED_GAINS = slice(_BALANCE - 8 - 2 * NUM_BANDS, _BALANCE - 8 - NUM_BANDS)
 STEM_FEATURES = 3 * NUM_BANDS + len(_GROUPS) + 5 + _REFERENCE_FEATURES
 MIX_FEATURES = NUM_BANDS + len(_GROUPS) + 1 + _MIX_REFERENCE_FEATURES
 assert len(eq_shapes(44_100)) == NUM_BANDS

@@ -8,7 +8,7 @@ searched for the least. Letters as in `statistics`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,10 +24,13 @@ from soundwright.mixing.tools import TOOLS, canonical, fill
 Array = NDArray[Any]
 #: A stem, and parameters of its calls that are turned together, each with its direction.
 _Knob = tuple[str, tuple[tuple[str, Parameter, int], ...]]
+#: Arguments by stem and tool.
+_Calls = dict[tuple[str, str], dict[str, float]]
 
 _STRIDES = (-8, -2, -1, 1, 2, 8)
 _SWEEPS = 40
 _WORTH = 1e-4  # part of the rest by which a change must lower it
+_MORE, _LITTLE = 1.1, 0.02  # what is left may grow so much by leaving a call out: times, and plus
 _FLOOR = 1e-3  # of the loudest band: what is far below it need not be explained
 _LEVEL_COST = 1e-3  # per dB squared between the level of the mix and that of a reference mix
 #: What is smaller than this is nothing: the least that training distorts by is 3 dB in all, 2 dB in a band of the EQ,
@@ -36,15 +39,9 @@ NOTHING_DB = {"change_volume": 0.7, "apply_eq": 0.7, "apply_pan": 1.5}
 
 
 def fit(
-    instructions: Instructions,
-    stems: Sequence[str],
-    sample_rate: int,
-    cross: Array,
-    reference: Reference,
-    *,
-    fixed: Collection[tuple[str, str]] = (),
+    instructions: Instructions, stems: Sequence[str], sample_rate: int, cross: Array, reference: Reference
 ) -> dict[str, tuple[Call, ...]]:
-    """The same calls with the arguments that explain a reference best; calls that come to nothing are left out.
+    """The same calls with the arguments that explain a reference best; calls that explain nothing are left out.
 
     Args:
         instructions: of the stems. Tools that are no factor per frequency stay as they are.
@@ -52,37 +49,64 @@ def fit(
         sample_rate: Hz.
         cross: mean of conj(X_s) X_t, `[2, F, S, S]`.
         reference: of the same performance, over the same time.
-        fixed: calls, as (stem, tool), that stay as they are.
     """
+    search = _Search(stems, sample_rate, _Rest(cross, reference))
     calls = {(stem, call.tool): fill(call) for stem, some in instructions.items() for call in some}
-    rest = _Rest(cross, reference)
-    factors = np.ones((2, NUM_FINE, len(stems)), np.complex128)
-    for place, stem in enumerate(stems):
-        factors[..., place] = _factor(calls, stem, sample_rate)
-    least = rest(factors)
-    for _ in range(_SWEEPS):
-        before = least
-        for stem, moved in _knobs(calls.keys() - set(fixed), stems):
-            place = stems.index(stem)
-            kept = factors[..., place].copy(), {tool: dict(calls[stem, tool]) for tool, _, _ in moved}
-            start = kept[1]
-            for stride in _STRIDES:
-                for tool, parameter, sign in moved:
-                    value = start[tool][parameter.name] + sign * stride * parameter.step
-                    calls[stem, tool] |= {parameter.name: parameter.snap(value)}
-                factors[..., place] = _factor(calls, stem, sample_rate)
-                if (tried := rest(factors)) < least * (1 - _WORTH):
-                    least, kept = tried, (factors[..., place].copy(), {t: dict(calls[stem, t]) for t in start})
-            factors[..., place] = kept[0]
-            calls |= {(stem, tool): dict(arguments) for tool, arguments in kept[1].items()}
-        if least == before:
-            break
+    best, least = search.descend(calls)
+    # Volume and tone of a stem with few frequencies are nearly the same thing: the fewest calls that explain it.
+    for key in sorted((key for key in best if key[1] in LINEAR), key=lambda key: size_db(Call(key[1], best[key]))):
+        fewer, left = search.descend({other: best[other] for other in best if other != key})
+        if left <= least * _MORE + _LITTLE:
+            best, least = fewer, min(left, least)
     fitted: dict[str, tuple[Call, ...]] = {}
-    for (stem, tool), arguments in calls.items():
+    for (stem, tool), arguments in best.items():
         call = Call(tool, arguments)
-        if (stem, tool) in fixed or size_db(call) >= NOTHING_DB.get(tool, 0):
+        if size_db(call) >= NOTHING_DB.get(tool, 0):
             fitted[stem] = (*fitted.get(stem, ()), call)
     return canonical(fitted)
+
+
+class _Search:
+    """Coordinate descent on the table's grid.
+
+    Args:
+        stems: names.
+        sample_rate: Hz.
+        rest: what is to be least.
+    """
+
+    def __init__(self, stems: Sequence[str], sample_rate: int, rest: _Rest) -> None:
+        self.stems, self.rate, self.rest = stems, sample_rate, rest
+
+    def descend(self, given: _Calls) -> tuple[_Calls, float]:
+        """From some calls to the same calls with better arguments, and what is left then."""
+        calls = {key: dict(arguments) for key, arguments in given.items()}
+        factors = np.ones((2, NUM_FINE, len(self.stems)), np.complex128)
+        for place, stem in enumerate(self.stems):
+            factors[..., place] = self._factor(calls, stem)
+        least = self.rest(factors)
+        for _ in range(_SWEEPS):
+            before = least
+            for stem, moved in _knobs(calls, self.stems):
+                place = self.stems.index(stem)
+                kept = factors[..., place].copy(), {tool: dict(calls[stem, tool]) for tool, _, _ in moved}
+                start = kept[1]
+                for stride in _STRIDES:
+                    for tool, parameter, sign in moved:
+                        value = start[tool][parameter.name] + sign * stride * parameter.step
+                        calls[stem, tool] |= {parameter.name: parameter.snap(value)}
+                    factors[..., place] = self._factor(calls, stem)
+                    if (tried := self.rest(factors)) < least * (1 - _WORTH):
+                        least, kept = tried, (factors[..., place].copy(), {t: dict(calls[stem, t]) for t in start})
+                factors[..., place] = kept[0]
+                calls |= {(stem, tool): dict(arguments) for tool, arguments in kept[1].items()}
+            if least == before:
+                break
+        return calls, least
+
+    def _factor(self, calls: _Calls, stem: str) -> Array:
+        """What the linear calls on a stem do, `[2, F]`."""
+        return response((Call(t, a) for (s, t), a in calls.items() if s == stem and t in LINEAR), self.rate)
 
 
 def _knobs(calls: Collection[tuple[str, str]], stems: Sequence[str]) -> list[_Knob]:
@@ -96,11 +120,6 @@ def _knobs(calls: Collection[tuple[str, str]], stems: Sequence[str]) -> list[_Kn
             bands = [("apply_eq", parameter, -1) for parameter in TOOLS["apply_eq"].parameters]
             knobs.append((stem, (("change_volume", TOOLS["change_volume"].parameter("db"), 1), *bands)))
     return knobs
-
-
-def _factor(calls: Mapping[tuple[str, str], dict[str, float]], stem: str, sample_rate: int) -> Array:
-    """What the linear calls on a stem do, `[2, F]`."""
-    return response((Call(t, a) for (s, t), a in calls.items() if s == stem and t in LINEAR), sample_rate)
 
 
 class _Rest:

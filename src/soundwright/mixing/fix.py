@@ -12,6 +12,7 @@ from soundwright.mixing.fix_result import Mixed, refuse_steps
 from soundwright.runs.events import Note, emit
 
 if TYPE_CHECKING:
+    from soundwright.formats.instructions import Call
     from soundwright.formats.mixing_steps import SoundFile, Step, Steps
     from soundwright.mixing.executor import Samples
     from soundwright.mixing.fix_stems import Session
@@ -74,29 +75,38 @@ def fix(
     with needs_extra("mix", "mixing"):
         import scipy  # noqa: F401
 
+        from soundwright.mixing.alignment import in_time
+        from soundwright.mixing.alignment import told as late_told
+        from soundwright.mixing.checkpoint import find_mixer
         from soundwright.mixing.fix_accept import harmful
         from soundwright.mixing.fix_master import check_loudness
         from soundwright.mixing.fix_render import refuse_places, render_session
         from soundwright.mixing.fix_stems import as_text, find_stems, read_stems
 
+    prompt = as_text(prompt)
     check_loudness(loudness)
     check_tempo(tempo)
     if output is None and not dry_run:
         raise UsageError("there is no --output", remedy="give a folder, or --dry-run")
+    if isinstance(model, str):
+        find_mixer(model)  # before the work
     session = read_stems(find_stems(stems))
     likeness, described = _reference(reference, session.sample_rate)
     if output is not None and not dry_run:
         refuse_places(session, output, [] if reference is None else _files(reference), overwrite=overwrite)
-    likeness, late = _in_time(session, likeness)
+    notes = []
+    if likeness is not None and session.heard():
+        likeness, late = in_time(session.heard(), likeness, session.sample_rate)
+        notes = [late_told(late, session.sample_rate)] if late else []
     emit(Note(f"listening to {len(session.stems)} {'stem' if len(session.stems) == 1 else 'stems'}"))
     suggestion = _suggestion(session, prompt, likeness, model)
     if suggestion.blind:  # a reference that cannot be used is none
         likeness = None
-    harm = harmful(suggestion.instructions, session.heard(), session.sample_rate, likeness) - suggestion.asked.keys()
-    steps = _as_steps(suggestion, session, harm, late, blind=likeness is None).model_copy(
+    harm = harmful(suggestion.measurable(), session.heard(), session.sample_rate, likeness) - suggestion.exact
+    steps = _as_steps(suggestion, session, harm, notes, blind=likeness is None).model_copy(
         update={
             "model": as_text(model if model in _names() else Path(model).name),
-            "prompt": as_text(prompt),
+            "prompt": prompt,
             "reference": described,
             "loudness_lufs": float(loudness),
         }
@@ -146,28 +156,6 @@ def _reference(
     return samples, Stem(reference.stem, reference, samples, probe(reference), file_digest(reference)).described()
 
 
-def _in_time(
-    session: Session, reference: Samples | Mapping[str, Samples] | None
-) -> tuple[Samples | Mapping[str, Samples] | None, tuple[str, ...]]:
-    """A reference that begins elsewhere brought in time with the stems, and a note on that."""
-    from soundwright.mixing.alignment import lateness, shifted
-    from soundwright.mixing.executor import add_up
-
-    heard = session.heard()
-    if reference is None or not heard:
-        return reference, ()
-    mix = add_up(reference.values()) if isinstance(reference, Mapping) else reference
-    late = lateness(heard, mix, session.sample_rate)
-    if not late:
-        return reference, ()
-    if isinstance(reference, Mapping):
-        reference = {name: shifted(sound, late) for name, sound in reference.items()}
-    else:
-        reference = shifted(reference, late)
-    told = f"{1000 * abs(late) / session.sample_rate:.4g} ms {'later' if late > 0 else 'earlier'}"
-    return reference, (f"the reference begins {told} than the stems: brought in time",)
-
-
 def _suggestion(
     session: Session, prompt: str, reference: Samples | Mapping[str, Samples] | None, model: str
 ) -> Suggestion:
@@ -176,18 +164,19 @@ def _suggestion(
     heard = session.heard()
     if not heard:
         return suggest.Suggestion({}, {}, {}, 0.0, ("there is nothing to hear",))
-    return suggest.suggest(heard, session.sample_rate, prompt, reference, model)
+    unheard = [name for name in session.stems if name not in heard]
+    return suggest.suggest(heard, session.sample_rate, prompt, reference, model, unheard=unheard)
 
 
 def _as_steps(
-    suggestion: Suggestion, session: Session, harm: Collection[tuple[str, str]], late: tuple[str, ...], *, blind: bool
+    suggestion: Suggestion, session: Session, harm: Collection[tuple[str, str]], notes: Sequence[str], *, blind: bool
 ) -> Steps:
     """A suggestion as numbered steps, each with its confidence and what it does; those that do harm are refused."""
     from soundwright.formats.mixing_steps import number_steps
 
-    notes = (*late, *suggestion.notes)
+    notes = (*notes, *suggestion.notes)
     said = {(stem, call.tool) for stem, some in suggestion.instructions.items() for call in some}
-    if blind and said - suggestion.asked.keys():
+    if blind and said - {key[:2] for key in suggestion.asked}:
         notes = (*notes, _BLIND)
     steps = number_steps(suggestion.instructions, notes=notes)
     return steps.model_copy(
@@ -210,9 +199,17 @@ def _told(step: Step, suggestion: Suggestion, harm: Collection[tuple[str, str]])
     refused = (step.stem, step.tool) in harm
     key = step.stem, step.tool
     amount = _FITTED if key in suggestion.fitted else expected_error(call, errors)
-    asked = {None: "", False: _ASKED, True: _GUESSED}[suggestion.asked.get(key)]
-    parts = [describe(call), asked, amount, _AWAY if refused else ""]
+    parts = [describe(call), _asked(suggestion, call, step.stem), amount, _AWAY if refused else ""]
     confidence = suggestion.confidences.get(key)
     shown = None if confidence is None else min(max(float(confidence), 0.0), 1.0)
     note = "; ".join(filter(None, parts))
     return step.model_copy(update={"note": note, "confidence": shown, "refused": refused})
+
+
+def _asked(suggestion: Suggestion, call: Call, stem: str) -> str:
+    """Which arguments are as words ask, of a call with many: by name."""
+    guesses = {name: suggestion.asked.get((stem, call.tool, name)) for name in call.arguments}
+    named = [name for name, guess in guesses.items() if guess is not None]
+    which = "" if len(named) == len(guesses) or call.tool != "apply_eq" else f"{', '.join(named)} "
+    told = _GUESSED if any(guesses.values()) else _ASKED
+    return f"{which.replace('_', ' ')}{told}" if named else ""

@@ -11,11 +11,10 @@ from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from soundwright.core.units import samples_from_seconds
 from soundwright.formats.instructions import Instructions
-from soundwright.mixing.alignment import SAME, explained
+from soundwright.mixing.alignment import EXCERPT_S, SAME, explained, loudest
 from soundwright.mixing.executor import MixingTools, Samples, add_up
 from soundwright.mixing.metrics import spectral_distance
 
@@ -23,8 +22,6 @@ from soundwright.mixing.metrics import spectral_distance
 Key: TypeAlias = tuple[str, str]
 Reference: TypeAlias = Samples | Mapping[str, Samples]
 
-#: The loudest stretch of this length is measured.
-_EXCERPT_S = 12.0
 #: What leaving out must gain, as a part of the distance; and a distance that is none.
 _WORTH, _NOTHING = 0.03, 1e-4
 
@@ -65,7 +62,7 @@ class _Trial:
     ) -> None:
         sounds = reference.values() if isinstance(reference, Mapping) else [reference]
         target = add_up(sounds)
-        start, end = _loudest(target, samples_from_seconds(_EXCERPT_S, sample_rate))
+        start, end = loudest(target, samples_from_seconds(EXCERPT_S, sample_rate))
         self.instructions, self.tools = instructions, MixingTools(sample_rate)
         self.stems = {name: _cut(sound, start, end) for name, sound in stems.items()}
         self.target = _cut(target, start, end)
@@ -101,19 +98,6 @@ class _Trial:
 def _by_stem(keys: set[Key]) -> list[set[Key]]:
     stems = sorted({stem for stem, _ in keys})
     return [{key for key in keys if key[0] == stem} for stem in stems]
-
-
-def _loudest(sound: Samples, length: int) -> tuple[int, int]:
-    """First and past-last sample of the stretch with most energy."""
-    num_samples = sound.shape[1]
-    if num_samples <= length:
-        return 0, num_samples
-    hop = max(1, length // 12)
-    power: NDArray[np.float64] = np.square(sound, dtype=np.float64).sum(axis=0)
-    total = np.concatenate([[0.0], np.cumsum(power)])
-    starts = np.arange(0, num_samples - length + 1, hop)
-    start = int(starts[np.argmax(total[starts + length] - total[starts])])
-    return start, start + length
 
 
 def _cut(sound: Samples, start: int, end: int) -> Samples:

@@ -26,6 +26,7 @@ _LIMIT_DB = 30.0
 _NOISE_DB, _SAME = (0.25, 1.5), 0.9
 _PRIOR_DB = 6.0  # standard deviation of the gains that the projection expects
 _TINY = 1e-14
+_ALIKE_DB, _STEMS_FOR_NONE = 0.5, 1.0  # gains within this are alike; as many stems as speak for no gain at all
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,30 @@ def project(evidence: Evidence, sample_rate: int) -> tuple[Array, Array, Array]:
     left = evidence.gains - found @ shapes.T
     rms = np.sqrt((evidence.trust * left**2).sum(-1) / (evidence.trust.sum(-1) + 1e-3))
     return found, np.sqrt(np.diagonal(inverse, axis1=-2, axis2=-1)), rms
+
+
+def common_gain_db(cross: Array, beside: Array, power: Array) -> float:
+    """By how much a reference mix of the same performance is louder as a whole: what most stems lack, alike, dB.
+
+    Most stems of a mix need nothing, and those lack in all bands what the whole lacks. As long as no gain has more
+    stems to it than none, it is 0.
+
+    Args:
+        cross: as for `from_mix`, without leading dimensions.
+        beside: likewise.
+        power: likewise.
+    """
+    evidence = from_mix(cross, beside, power)
+    own = pool(np.diagonal(cross, axis1=-2, axis2=-1).real, -2).sum(axis=0).T  # [S, B]
+    # Where a stem is silent its gain is 1, and says nothing.
+    weights = evidence.trust * own / (own + 0.01 * own.sum(axis=0) + _TINY)
+    share = weights / (weights.sum(axis=-1, keepdims=True) + 1e-2)
+    gains, weights = np.append(evidence.gains.ravel(), 0.0), np.append(share.ravel(), _STEMS_FOR_NONE)
+    near = np.exp(-0.5 * ((gains[:, None] - gains) / _ALIKE_DB) ** 2) @ weights
+    best = gains[near.argmax()]
+    around = weights * np.exp(-0.5 * ((gains - best) / _ALIKE_DB) ** 2)
+    found = float((around * gains).sum() / around.sum())
+    return found if abs(found) > _ALIKE_DB else 0.0
 
 
 def _evidence(db: Array, trust: Array, fit: Array) -> Evidence:

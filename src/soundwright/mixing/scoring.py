@@ -148,10 +148,13 @@ def _says(said: Instructions, named: Named) -> bool:
     return any(c.tool == call.tool and c.arguments[name] * call.arguments[name] > 0 for c in said.get(stem, ()))
 
 
-def _others(said: Instructions, named: Named) -> dict[tuple[str, str], Call]:
-    calls = {(stem, call.tool): call for stem, some in said.items() for call in some}
-    calls.pop((named[0], named[1].tool), None)
-    return calls
+def _others(said: Instructions, named: Named) -> dict[tuple[str, str, str], float]:
+    """All arguments but the one that is named; those that do nothing are left out."""
+    stem, call = named
+    name = max(call.arguments, key=lambda argument: abs(call.arguments[argument]))
+    arguments = {(s, c.tool, n): value for s, some in said.items() for c in some for n, value in c.arguments.items()}
+    arguments.pop((stem, call.tool, name), None)
+    return {key: value for key, value in arguments.items() if value}
 
 
 def _in_units(scaled: NDArray[np.float32], presence: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from soundwright.formats.instructions import Call
 from soundwright.mixing.levels import SHORTEST_S
 
 if TYPE_CHECKING:
+    from soundwright.mixing.executor import Samples
     from soundwright.mixing.model.mixer import Mixer
 
 MAX_STEMS = 32
@@ -31,8 +32,10 @@ class Suggestion:
         confidences: how sure it is of each call, by stem and tool, 0 to 1.
         errors: by how much each argument is expected to be off, by stem, tool and argument, in its unit.
         wrong: how likely anything is wrong with the mix, 0 to 1.
-        asked: calls that the prompt names, by stem and tool, and whether their amount is a guess.
+        asked: arguments that the prompt names, by stem, tool and argument, and whether their amount is a guess.
+        exact: calls with an argument as the prompt says it, whatever a reference shows.
         fitted: calls of which the amounts were fitted to the reference.
+        unworded: what would be suggested without the prompt; None where there is none.
         notes: what a person should know about the answer.
         blind: whether there was no reference, or none that can be used; None where nobody has said.
     """
@@ -42,9 +45,15 @@ class Suggestion:
     errors: dict[tuple[str, str, str], float]
     wrong: float
     notes: tuple[str, ...]
-    asked: dict[tuple[str, str], bool] = field(default_factory=dict)
+    asked: dict[tuple[str, str, str], bool] = field(default_factory=dict)
+    exact: frozenset[tuple[str, str]] = frozenset()
     fitted: frozenset[tuple[str, str]] = frozenset()
+    unworded: dict[str, tuple[Call, ...]] | None = None
     blind: bool | None = None
+
+    def measurable(self) -> dict[str, tuple[Call, ...]]:
+        """The instructions that a reference can judge: without what the prompt wants in any case."""
+        return self.instructions if self.unworded is None else self.unworded
 
 
 def suggest(
@@ -53,6 +62,8 @@ def suggest(
     prompt: str = "",
     reference: NDArray[Any] | Mapping[str, NDArray[Any]] | None = None,
     model: str | Path | Mixer = "tiny",
+    *,
+    unheard: Sequence[str] = (),
 ) -> Suggestion:
     """Suggests instructions.
 
@@ -60,15 +71,18 @@ def suggest(
         stems: whole stems, `[2, N]`, `[1, N]` or `[N]` by name.
         sample_rate: Hz, of stems and reference.
         prompt: what is wanted, in English.
-        reference: a mix that sounds as it should, or stems of the same names; the same performance from its beginning,
-            or another section or song.
+        reference: a mix that sounds as it should, or stems of the same names; of the same performance, at most 5 s
+            earlier or later, or of another section or song.
         model: a name, a folder of `mix train`, or a mixer.
+        unheard: names of more stems, which are silent; the prompt may name them.
 
     Raises:
         UsageError: there are no stems, or more than 32; no such model.
         BadInput: a sample is NaN or infinite; the model's folder is damaged.
     """
     with needs_extra("mix", "mixing"):
+        from soundwright.mixing.alignment import in_time, is_same
+        from soundwright.mixing.alignment import told as late_told
         from soundwright.mixing.answer import answer
         from soundwright.mixing.checkpoint import load_mixer
         from soundwright.mixing.look import look
@@ -83,12 +97,20 @@ def suggest(
         return Suggestion({}, {}, {}, 0.0, tuple(notes))
     reference, told = _usable(reference, sounding, sample_rate)
     notes += told
-    seen = look(sounding, sample_rate, reference)
-    if mixer.text.count(prompt) > 48:
-        notes.append("the prompt is long: the network reads its first 48 tokens alone")
-    [said] = answer(mixer, prompt, [seen], _audio(mixer, sounding, sample_rate))
+    in_step = True
+    if reference is not None:
+        whole, target = _as_stereo(sounding, reference)
+        reference, late = in_time(whole, target, sample_rate)
+        in_step = is_same(whole, reference, sample_rate)
+        notes += [late_told(late, sample_rate)] if late else []
+    seen = look(sounding, sample_rate, reference, in_step=in_step)
+    silent = [*unheard, *(name for name in stems if name not in sounding)]
+    [said] = answer(mixer, prompt, [seen], _audio(mixer, sounding, sample_rate), silent)
     if reference is not None:
         notes.append(_HEARD[seen.kind])
+    if seen.louder_db:
+        louder = "louder" if seen.louder_db > 0 else "softer"
+        notes.append(f"the reference is {abs(seen.louder_db):.1f} dB {louder} as a whole: not followed")
     notes += said.notes
     if said.strange:
         notes.append(_held_back(said.strange, len(sounding), seen.kind, asked=bool(said.asked)))
@@ -99,7 +121,9 @@ def suggest(
         said.touch,
         tuple(notes),
         said.asked,
+        said.exact,
         said.fitted,
+        said.unworded,
         reference is None,
     )
 
@@ -120,6 +144,17 @@ def _held_back(strange: tuple[str, ...], num_stems: int, kind: str, *, asked: bo
     done = "only what the reference shows clearly is mended" if kind == "stems" else "left alone"
     but = ", but for what you ask" if asked else ""
     return f"{what}, so {done}{but}; give a reference of the same performance"
+
+
+def _as_stereo(
+    stems: Mapping[str, NDArray[Any]], reference: NDArray[Any] | Mapping[str, NDArray[Any]]
+) -> tuple[dict[str, Samples], Samples | dict[str, Samples]]:
+    from soundwright.mixing.executor import as_stereo
+
+    whole = {name: as_stereo(sound) for name, sound in stems.items()}
+    if isinstance(reference, Mapping):
+        return whole, {name: as_stereo(sound) for name, sound in reference.items()}
+    return whole, as_stereo(reference)
 
 
 def _usable(

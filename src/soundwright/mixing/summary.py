@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,8 @@ class Row:
         f1_tools: by tool, of those that occur.
         errors: mean absolute error by argument (`tool.argument`), over all stems, a missing call counting as nothing.
         volume_interval: of the error of the volume.
-        recovery: of the mix: 1 - sum of distances after / before, over the distorted examples.
+        recovery: of the mix: 1 - sum of distances after / before, over the distorted examples; NaN without any, as
+            everything else of which there was nothing to average.
         recovery_interval: likewise.
         recovery_stems: of the distorted stems.
         left_alone: part of the untouched examples of which nothing was said.
@@ -69,8 +71,9 @@ class Row:
     others: float | None
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain containers."""
-        return asdict(self)
+        """As plain containers, with None where there was nothing to average."""
+        figures: dict[str, Any] = _known(asdict(self))
+        return figures
 
 
 def summarise(method: str, condition: str, scores: Sequence[Score], parsed: float) -> Row:
@@ -90,7 +93,7 @@ def summarise(method: str, condition: str, scores: Sequence[Score], parsed: floa
 
     def recovery(rows: NDArray[np.int64]) -> float:
         rows = rows[touched[rows]]
-        return float(1 - after[rows].sum() / max(before[rows].sum(), 1e-9))
+        return _recovered(float(before[rows].sum()), float(after[rows].sum()))
 
     def left_alone(rows: NDArray[np.int64]) -> float:
         rows = rows[~touched[rows]]
@@ -131,7 +134,7 @@ def summarise(method: str, condition: str, scores: Sequence[Score], parsed: floa
         volume_in,
         found,
         found_in,
-        1 - stems_after / max(stems_before, 1e-9),
+        _recovered(stems_before, stems_after),
         kept,
         kept_in,
         harmed,
@@ -143,6 +146,19 @@ def summarise(method: str, condition: str, scores: Sequence[Score], parsed: floa
         _share([score.named for score in scores]),
         _share([score.others for score in scores]),
     )
+
+
+def _recovered(before: float, after: float) -> float:
+    return 1 - after / before if before > 0 else float("nan")
+
+
+def _known(figures: Any) -> Any:
+    """Containers with None for NaN, which is no JSON."""
+    if isinstance(figures, dict):
+        return {name: _known(figure) for name, figure in figures.items()}
+    if isinstance(figures, list | tuple):
+        return [_known(figure) for figure in figures]
+    return None if isinstance(figures, float) and not isfinite(figures) else figures
 
 
 def _share(known: Sequence[bool | None]) -> float | None:
@@ -159,14 +175,14 @@ def table(rows: Sequence[Row]) -> list[str]:
         cells = [
             row.method,
             row.condition,
-            f"{row.f1:.3f} ({_span(row.f1_interval, 2)})",
-            f"{row.errors.get('change_volume.db', 0):.2f} ({_span(row.volume_interval, 2)})",
+            _cell(row.f1, 3, row.f1_interval),
+            _cell(row.errors.get("change_volume.db", 0.0), 2, row.volume_interval),
             f"{row.errors.get('apply_pan.balance', 0):.3f}",
             " / ".join(f"{error:.2f}" for error in eq),
-            f"{row.recovery:.3f} ({_span(row.recovery_interval, 2)})",
-            f"{row.recovery_stems:.3f}",
-            f"{row.left_alone:.3f} ({_span(row.left_alone_interval, 2)})",
-            f"{row.worse:.3f}",
+            _cell(row.recovery, 3, row.recovery_interval),
+            _cell(row.recovery_stems, 3),
+            _cell(row.left_alone, 3, row.left_alone_interval),
+            _cell(row.worse, 3),
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return lines
@@ -184,5 +200,7 @@ def words_told(rows: Sequence[Row]) -> Iterator[str]:
         yield f"{line}; anything else changed in {row.others:.2f} of the examples"
 
 
-def _span(interval: Interval, digits: int) -> str:
-    return f"{interval[0]:.{digits}f} to {interval[1]:.{digits}f}"
+def _cell(figure: float, digits: int, interval: Interval | None = None) -> str:
+    if not isfinite(figure):
+        return "-"
+    return f"{figure:.{digits}f}" + (f" ({interval[0]:.2f} to {interval[1]:.2f})" if interval else "")

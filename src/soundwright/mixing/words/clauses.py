@@ -11,12 +11,17 @@ from dataclasses import dataclass, field
 
 from soundwright.mixing.words.names import Names, take_names
 from soundwright.mixing.words.phrases import (
+    ATTENTION,
     COMPLAINTS,
     ELLIPTIC,
     FREE,
+    FROM_THERE,
+    HOW_FAR,
     MAY_BE,
     MEASURES,
+    MIXING,
     OF_THAT,
+    ORDERS,
     PRAISE,
     SIDES,
     SMALL,
@@ -54,6 +59,14 @@ _TARGET = re.compile(r"\b(?:to|at)\s+[+-]?\s*\d[\d.,]*\s*(?!\s*(?:%|percent)|[\d
 _QUESTION = re.compile(r"^\W*(?:(?:is|are|was|were|does|did|should|shall|why|how|what|who|which|where)\b|do (?!not))")
 #: "The drums are louder than the bass" may be a complaint or praise.
 _COMPARED = re.compile(r"\b(?:is|are|was|were)\b.*\bthan\b|['\u2019](?:s|re)\b.*\bthan\b")
+#: "The drums are panned to the left" may be a complaint or praise, too.
+_STATED = re.compile(r"\b(?:is|are|was|were|it's|they're|that's)\b")
+#: Praise of what was just said, and not of a stem: "and that's fine", "I like it that way".
+_OF_THE_FACT = re.compile(r"\b(?:that|this|which)\b|\b(?:it|they)\b.*\b(?:fine|ok|okay|alright|all right)\b")
+_LIKED = re.compile(
+    r"\b(?:i|we)(?: (?:really|actually|quite|kinda|do))? (?:like|love|prefer|want)"
+    r" (?:that|(?:it|them) (?:that way|this way|like that|like this|there))\W*$"
+)
 _NUMBERED = re.compile(r"(?:^|\s)\s*\d{1,2}[.)]\s")
 _ROUGHLY = re.compile(r"\b(?:about|around|roughly|like|maybe) (?=[+-]?\d)")
 _AGAINST = re.compile(r"\b(?:compared|relative|next) (?:to|with)\b")
@@ -76,6 +89,9 @@ class Clause:
         amount: (sign or 0, number, unit), if there is one.
         left: words that nothing explains.
         of_tone: whether it speaks of bass, highs or reverb, to which "turn it down" may refer.
+        of_all: whether what it names is the mix as a whole.
+        complains: whether it says what is, and not what is to be.
+        placed: whether it says where a stem is to be, and not where to move it.
         doubtful: whether it may mean something else than it says.
     """
 
@@ -88,6 +104,9 @@ class Clause:
     amount: tuple[int, float, str] | None = None
     left: list[str] = field(default_factory=list)
     of_tone: bool = False
+    of_all: bool = False
+    complains: bool = False
+    placed: bool = False
     doubtful: bool = False
 
     def meant(self) -> tuple[str, ...]:
@@ -103,6 +122,22 @@ class Clause:
     def is_praise(self) -> bool:
         """Whether it is only friendly: "great job"."""
         return self.praise and not self.stems and not self.needs
+
+    def is_wish(self, *, of_stem: bool) -> bool:
+        """Whether it asks for nothing but a good mix: "balance the mix", or "fix it" where nobody names a stem."""
+        if self.doubtful or self.hands_off or self.amount or {need for _, need in self.needs} - {ATTENTION}:
+            return False
+        if self.needs:
+            return FREE.issuperset(self.left) and (self.of_all or not of_stem)
+        return self.of_all and (FREE | MIXING).issuperset(self.left)
+
+    def takes_back(self) -> bool:
+        """Whether it praises what the clause before complains of: "and that's fine"."""
+        if self.stems or self.needs or self.amount:
+            return False
+        asks = self.doubtful and not self.text.startswith("which")
+        is_fine = self.praise and not asks and bool(_OF_THE_FACT.search(self.text))
+        return (is_fine or bool(_LIKED.search(self.text))) and (FREE | {"which"}).issuperset(self.left)
 
     def is_bare(self) -> bool:
         """Whether it only names stems."""
@@ -130,7 +165,7 @@ def read_clause(text: str, names: Names) -> Clause:
     if len(words) > _MOST_WORDS:
         clause.doubtful = True
         del words[_MOST_WORDS:]
-    clause.stems, unknown = take_names(words, names)
+    clause.stems, unknown, clause.of_all = take_names(words, names)
     clause.doubtful |= unknown
     complaint = False
     for phrase, need, kind in phrases():
@@ -140,10 +175,12 @@ def read_clause(text: str, names: Names) -> Clause:
                 clause.hands_off, clause.praise = True, kind is PRAISE
             elif not weak:
                 complaint |= kind is COMPLAINTS and phrase[0] != "too"
+                clause.complains |= kind is COMPLAINTS or phrase[0] == "too"
+                _find_side(clause, phrase, need, is_order=kind is ORDERS)
                 clause.needs.append((places[-1], need))
                 clause.size = 0.5 if phrase[0] in SMALL else clause.size
-            elif clause.needs[-1][1][2] != need[2]:
-                clause.doubtful = True  # "more vocals less drums"
+            elif clause.needs[-1][1][2] != need[2] or clause.needs[-1][1][0] == "apply_pan":
+                clause.doubtful = True  # "more vocals less drums", "drums up on the left"
             # "More on the drums": of what was spoken of before. "Make more space for them" is no reverb.
             behind = words[places[-1] + 1 : places[-1] + 2]
             clause.doubtful |= phrase in ELLIPTIC and behind in OF_THAT
@@ -174,6 +211,15 @@ def _find_amount(clause: Clause) -> str:
     return _AMOUNT.sub(" ", clause.text)
 
 
+def _find_side(clause: Clause, phrase: tuple[str, ...], need: Need, *, is_order: bool) -> None:
+    """Whether a phrase says where a stem is to be, and how far to that side: "hard left"."""
+    if need[0] != "apply_pan" or not need[2] or not is_order:
+        return
+    clause.placed = phrase[0] not in FROM_THERE
+    if phrase[0] in HOW_FAR and clause.amount is None:
+        clause.amount = (0, HOW_FAR[phrase[0]], "%")
+
+
 def _settle(clause: Clause, complaint: bool) -> None:
     """What contradicts itself is doubtful; a number with a sign is a request by itself."""
     clause.needs = list({need: (place, need) for place, need in clause.needs}.values())
@@ -181,7 +227,10 @@ def _settle(clause: Clause, complaint: bool) -> None:
     if clause.hands_off and (clause.needs or (clause.praise and wished)):
         clause.doubtful |= not (clause.needs and clause.praise)
         clause.hands_off = clause.praise = False
-    clause.doubtful |= complaint and not MAY_BE.issuperset(WANTED.intersection(clause.left))
+    tools = {need[0] for _, need in clause.needs}
+    # "Have the drums on the left" may be a wish.
+    may_be = frozenset() if "apply_pan" in tools else MAY_BE
+    clause.doubtful |= complaint and not may_be.issuperset(WANTED.intersection(clause.left))
     if clause.amount and not clause.needs:
         # "Vocals +2 dB", "cut 3 dB on the bass", "piano 30 % left".
         is_level = clause.amount[2] == "dB"
@@ -192,8 +241,12 @@ def _settle(clause: Clause, complaint: bool) -> None:
         if len(signs) == 1:
             clause.needs = [(len(clause.text), (*need, signs.pop()))]
             clause.left = [word for word in clause.left if word not in known and word not in MEASURES]
-    tools = [need[:2] for _, need in clause.needs]
-    clause.doubtful |= len(set(tools)) < len(tools) or ("apply_pan" in dict(tools) and len(tools) > 1)
+            clause.placed = not is_level
+    # "Move it to the left" is from where it stands; "hard left" is a place.
+    clause.placed &= "move" not in clause.left or clause.amount is not None
+    clause.doubtful |= clause.placed and bool(_STATED.search(clause.text))
+    changed = [need[:2] for _, need in clause.needs]
+    clause.doubtful |= len(set(changed)) < len(changed) or ("apply_pan" in dict(changed) and len(changed) > 1)
     if clause.amount and clause.needs:
         sign, number, unit = clause.amount
         (_, (tool, _, direction)), *more = clause.needs

@@ -61,11 +61,12 @@ def stem_names(stems: tuple[str, ...]) -> Names:
     return names
 
 
-def take_names(words: list[str | None], names: Names) -> tuple[list[tuple[int, tuple[str, ...]]], bool]:
+def take_names(words: list[str | None], names: Names) -> tuple[list[tuple[int, tuple[str, ...]]], bool, bool]:
     """Takes the names of stems out of the words of a clause; but for "bass" where it is a tone: "more bass on".
 
     Returns:
-        (place, stems that are meant), without what others are only compared with; and whether that is doubtful.
+        (place, stems that are meant), without what others are only compared with; whether that is doubtful; and
+        whether it is nothing but the mix as a whole.
     """
     found: list[tuple[int, tuple[str, ...]]] = []
     doubtful = False
@@ -89,8 +90,8 @@ def take_names(words: list[str | None], names: Names) -> tuple[list[tuple[int, t
         words[first:start] = [None] * length
         end = start
     if 0 < wholes < len(found):  # "on top of the mix", "everything but the drums"
-        return [entry for entry in found if set(entry[1]) != set(names[("mix",)])], True
-    return found, doubtful
+        return [entry for entry in found if set(entry[1]) != set(names[("mix",)])], True, False
+    return found, doubtful, wholes > 0
 
 
 def _longest(words: Sequence[str | None], start: int, names: Names) -> int:

@@ -19,8 +19,26 @@ def word_set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+def _on(side: str, texts: str) -> tuple[str, ...]:
+    """Phrases of a side, from a line of them."""
+    return tuple(text.strip().replace("SIDE", side) for text in texts.split(","))
+
+
 _VOLUME, _BALANCE = ("change_volume", "db"), ("apply_pan", "balance")
 _LOW, _MID, _HIGH = (("apply_eq", f"{band}_gain") for band in ("low", "mid", "high"))
+
+#: How far to a side in percent, by the first word of a phrase.
+HOW_FAR = {**dict.fromkeys(("hard", "full", "fully", "all"), 100.0), **dict.fromkeys(("half", "halfway"), 50.0)}
+#: Behind one of these a side is no place: it says where to move a stem from where it is.
+FROM_THERE = word_set("more further farther")
+_TOO_FAR = "too far SIDE, too far to the SIDE, too much to the SIDE, on the SIDE"
+_TO_SIDE = (
+    "to the SIDE, pan SIDE, move SIDE, put on the SIDE, place on the SIDE, want on the SIDE, should on the SIDE, "
+    "need on the SIDE, need to on the SIDE, needs to on the SIDE, hard SIDE, full SIDE, fully SIDE, all the way SIDE, "
+    "half SIDE, half way SIDE, halfway SIDE, hard to the SIDE, fully to the SIDE, all the way to the SIDE, "
+    "half way to the SIDE, halfway to the SIDE, more SIDE, further SIDE, farther SIDE, more to the SIDE, "
+    "further to the SIDE, farther to the SIDE, more on the SIDE"
+)
 
 #: What a stem is said to be: "the drums are too loud", "boomy bass".
 COMPLAINTS: dict[Need, tuple[str, ...]] = {
@@ -34,8 +52,8 @@ COMPLAINTS: dict[Need, tuple[str, ...]] = {
         *("too much", "deafening", "in your face", "overpower", "overpowers", "drown", "drowns", "mask", "masks"),
         *("drowning", "drowning out", "drown out", "drowns out", "masking", "burying", "bury"),
     ),
-    (*_BALANCE, 1): ("too far left", "too far to the left", "too much to the left", "on the left"),
-    (*_BALANCE, -1): ("too far right", "too far to the right", "too much to the right", "on the right"),
+    (*_BALANCE, 1): _on("left", _TOO_FAR),
+    (*_BALANCE, -1): _on("right", _TOO_FAR),
     (*_BALANCE, 0): ("off centre", "off center", "off to one side", "lopsided"),
     (*_LOW, 1): ("thin", "too thin", "tinny", "weedy", "cold"),
     (*_LOW, -1): ("boomy", "muddy", "too boomy", "too muddy", "bassy", "too bassy", "woofy", "rumbly", "bloated"),
@@ -66,14 +84,8 @@ ORDERS: dict[Need, tuple[str, ...]] = {
         *("back off", "dial back", "dial down", "nudge down", "come down", "go down", "knock down", "tone down"),
         "drop down",
     ),
-    (*_BALANCE, 1): (
-        *("to the right", "pan right", "more right", "further right", "hard right", "move right"),
-        *("put on the right", "place on the right"),
-    ),
-    (*_BALANCE, -1): (
-        *("to the left", "pan left", "more left", "further left", "hard left", "move left"),
-        *("put on the left", "place on the left"),
-    ),
+    (*_BALANCE, 1): _on("right", _TO_SIDE),
+    (*_BALANCE, -1): _on("left", _TO_SIDE),
     (*_BALANCE, 0): (
         *("to the middle", "to the centre", "to the center", "in the middle", "in the centre", "in the center"),
         *("centre", "center", "centred", "centered"),
@@ -125,7 +137,8 @@ LESS_OF = ("less", "cut", "reduce", "lower", "decrease", "turn down", "bring dow
 #: Something about a stem, and nobody says what.
 ATTENTION: Need = ("", "", 0)
 ATTENTION_PHRASES = (
-    *("wrong with", "off with", "listen to", "fix", "mend", "check", "look at", "improve", "clean up"),
+    *("wrong with", "off with", "something wrong", "something off", "something wrong with", "something off with"),
+    *("listen to", "fix", "mend", "check", "look at", "improve", "clean up"),
     *("make better", "make nicer", "could better", "should better", "could nicer"),
 )
 
@@ -138,27 +151,15 @@ HANDS_OFF = (
 #: Nothing is to be done to a stem unless something else is said of it.
 PRAISE = (
     *("fine", "good", "great", "perfect", "all right", "alright", "okay", "ok", "love", "nice", "amazing", "awesome"),
-    *("perfectly fine", "really good", "really nice", "spot on"),
+    *("perfectly fine", "really good", "really nice", "spot on", "fine with", "good with", "ok with", "okay with"),
 )
 
 #: By how much: as many times the usual step.
 SIZES: dict[str, float] = {
     **dict.fromkeys(
         (
-            "a bit",
-            "a little",
-            "slightly",
-            "a touch",
-            "a tad",
-            "somewhat",
-            "a hair",
-            "little bit",
-            "bit",
-            "lil",
-            "lil bit",
-            "smidge",
-            "tiny bit",
-            "notch",
+            *("a bit", "a little", "slightly", "a touch", "a tad", "somewhat", "a hair", "little bit", "bit", "lil"),
+            *("lil bit", "smidge", "tiny bit", "notch"),
         ),
         0.5,
     ),
@@ -166,11 +167,7 @@ SIZES: dict[str, float] = {
 }
 
 #: Single words for little.
-SMALL = frozenset(phrase for phrase, size in SIZES.items() if size < 1 and " " not in phrase) | {
-    "touch",
-    "tad",
-    "little",
-}
+SMALL = word_set("touch tad little").union(phrase for phrase, size in SIZES.items() if size < 1 and " " not in phrase)
 
 #: What other people call the usual stems.
 ALIASES: dict[str, tuple[str, ...]] = {
@@ -184,17 +181,11 @@ ALIASES: dict[str, tuple[str, ...]] = {
 }
 #: The mix as a whole.
 EVERYTHING = (
-    "mix",
-    "everything",
-    "song",
-    "track",
-    "whole thing",
-    "all of it",
-    "it all",
-    "whole mix",
-    "all stems",
+    *("mix", "everything", "song", "track", "whole thing", "all of it", "it all", "whole mix", "all stems"),
     "anything",
 )
+#: Beside it they are a wish for the mix, as "fix it" is: "balance the mix", "mix these stems".
+MIXING = word_set("balance stems")
 #: What depends on what else is said.
 EVERYTHING_ELSE = ("everything else", "all else", "all the rest", "all the others", "everyone else")
 #: Of what a stem "other" is called, what a stem of its own may be: where there is a piano, a guitar is no piano.

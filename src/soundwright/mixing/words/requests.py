@@ -16,6 +16,7 @@ from soundwright.mixing.words.phrases import ATTENTION, ON, TAKEN_BACK
 #: What makes no sense for all stems at once: how loud the mix is, is another matter.
 _ONE_BY_ONE = frozenset({"", "change_volume", "apply_pan"})
 _LONGEST = 2000  # characters of a prompt
+_LONGEST_PART = 60  # characters of a part that is given back
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class Request:
         sign: whether there is to be more of it (1), less (-1), or what the sound itself says (0).
         size: as many times the usual step.
         amount: how much, without sign, where a number was given: dB, or for pan the balance; else None.
-        text: the words.
+        place: for pan: whether it says where the stem is to be, and not where to move it.
+        text: the words, cut if there are many.
     """
 
     stem: str
@@ -38,6 +40,7 @@ class Request:
     sign: int
     size: float = 1.0
     amount: float | None = None
+    place: bool = False
     text: str = field(default="", compare=False)
 
 
@@ -48,12 +51,14 @@ class Reading:
     Attributes:
         requests: each (stem, tool, argument) once; what is said last counts.
         alone: stems that are to be left alone.
-        unread: parts that were not understood, of a prompt that speaks of stems or faults.
+        unread: parts that were not understood, of a prompt that speaks of stems or faults; long ones are cut.
+        cut: whether the prompt is so long that its end was not read.
     """
 
     requests: tuple[Request, ...] = ()
     alone: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
+    cut: bool = False
 
 
 def read_requests(prompt: str, stems: Sequence[str]) -> Reading:
@@ -69,47 +74,71 @@ def read_requests(prompt: str, stems: Sequence[str]) -> Reading:
     """
     names, everything = stem_names(tuple(stems)), set(stems)
     clauses = [read_clause(part, names) for part in split_clauses(prompt[:_LONGEST])]
+    cut = bool(prompt[_LONGEST:].strip())
+    if cut:
+        clauses = clauses[:-1]  # there may be a "not" in what follows
     # A prompt about no stem at all is for the network: "make it sound like a record".
     speaks = any(set(clause.meant()) not in (set(), everything) for clause in clauses)
     found: dict[tuple[str, str, str], Request] = {}
     alone: dict[str, None] = {}
     praised: dict[str, None] = {}
-    unread = []
+    unread: list[str] = []
     spoken_of: tuple[str, ...] = tuple(stems) if len(stems) == 1 else ()
+    named = False  # whether somebody named what is spoken of
     for place, clause in enumerate(clauses):
         clause.doubtful |= place > 0 and _refers_to_tone(clause, clauses[place - 1])
         told = clause if clause.needs or clause.hands_off else _shared(clauses, place)
         about = clause.meant() or _announced(clauses, place) or spoken_of
-        whole = len(stems) > 1 and set(about) == everything
+        whole = clause.of_all or (len(stems) > 1 and set(about) == everything)
+        if place > 0 and clauses[place - 1].complains and clause.takes_back():
+            text = _part(clauses[place - 1])
+            if gone := [key for key, request in found.items() if request.text == text]:
+                unread.append(text)
+                for key in gone:
+                    del found[key]
+            continue
         if told is None and clause.is_clear() and not (clause.stems or clause.amount or clause.size != 1):
             continue  # "thanks"
+        of_stem = bool(clause.stems or named or _announced(clauses, place))
+        if told in (None, clause) and clause.is_wish(of_stem=of_stem):
+            if clause.of_all:
+                spoken_of, named = about, False
+            continue
         if told is None or not (about and clause.is_clear() and told.is_clear()):
             if not clause.stems and TAKEN_BACK.intersection(clause.left):
                 found = {key: request for key, request in found.items() if request.stem not in spoken_of}
             faults = [need for _, need in clause.needs if need != ATTENTION or not clause.is_clear()]
             if faults or clause.amount or (clause.stems and not whole) or (speaks and not clause.is_praise()):
-                unread.append(clause.text)
+                unread.append(_part(clause))
         elif told.praise:
             # "Great, by the way" is not about the stem spoken of before, and good songs have bad stems.
             praised |= dict.fromkeys(about if clause.stems and not whole else ())
         elif told.hands_off:
             alone |= dict.fromkeys(about)
         else:
-            requests = [r for r in _requests(told, about) if not (whole and r.tool in _ONE_BY_ONE)]
+            one_by_one = _ONE_BY_ONE if len(stems) > 1 and whole else ()
+            requests = [r for r in _requests(told, about) if r.tool not in one_by_one]
             for request in requests:
                 key = request.stem, request.tool, request.argument
-                if key in found and found[key].sign == -request.sign and found[key].text not in unread:
+                if key in found and found[key].sign != request.sign:
                     unread.append(found[key].text)
                 found[key] = request
             if whole and not requests and told.needs[0][1] != ATTENTION:
-                unread.append(clause.text)
+                unread.append(_part(clause))
         if clause.stems or not clause.is_clear():
+            named = bool(clause.stems) and not clause.of_all
             spoken_of = clause.meant() or (tuple(stems) if len(stems) == 1 else ())
     alone |= dict.fromkeys(stem for stem in praised if stem not in {request.stem for request in found.values()})
     # "Fix the drums, they are too loud": then it is known what is wrong.
     known = {request.stem for request in found.values() if request.tool} | {*alone}
     requests = [r for r in found.values() if r.stem not in (known if not r.tool else alone)]
-    return Reading(tuple(requests), tuple(alone), tuple(unread))
+    return Reading(tuple(requests), tuple(alone), tuple(dict.fromkeys(unread)), cut)
+
+
+def _part(clause: Clause) -> str:
+    """What is given back of a clause: so much that it is known again."""
+    text = clause.text
+    return text if len(text) <= _LONGEST_PART else f"{text[: _LONGEST_PART - 3].rstrip()}..."
 
 
 def _requests(clause: Clause, stems: Iterable[str]) -> Iterable[Request]:
@@ -117,7 +146,11 @@ def _requests(clause: Clause, stems: Iterable[str]) -> Iterable[Request]:
     if clause.amount is not None:
         _, number, unit = clause.amount
         amount = number / 100 if unit == "%" else number
-    return [Request(stem, *need, clause.size, amount, clause.text) for stem in stems for _, need in clause.needs]
+    return [
+        Request(stem, *need, clause.size, amount, clause.placed and need[0] == "apply_pan", _part(clause))
+        for stem in stems
+        for _, need in clause.needs
+    ]
 
 
 def _shared(clauses: Sequence[Clause], place: int) -> Clause | None:
@@ -127,6 +160,8 @@ def _shared(clauses: Sequence[Clause], place: int) -> Clause | None:
     before = next((c for c in reversed(clauses[:place]) if not c.is_bare()), None)
     if before is not None and before.needs and before.stems and before.needs[0][0] < before.stems[-1][0]:
         return before
+    if clauses[place].of_all:
+        return None  # "mix these, the drums are muddy"
     after = next((c for c in clauses[place + 1 :] if not c.is_bare()), None)
     return after if after is not None and (after.needs or after.hands_off) else None
 
