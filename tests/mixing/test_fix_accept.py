@@ -69,3 +69,20 @@ def test_fix_leaves_out_what_does_harm(
     assert all("left out, as it takes the mix away from the reference" in step.note for step in mixed.steps.steps)
     assert "all steps are refused: the mix is left alone" in list(mixed.lines())
     assert (tmp_path / "out/stems/bass.wav").read_bytes() == (stems / "bass.wav").read_bytes()
+
+
+def test_a_step_that_words_name_is_judged_as_well_unless_they_say_how_much(
+    stems: Path, song: Song, tmp_path: Path, write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ "Fix the bass" let steps through that took the mix away from the reference."""
+    from soundwright.mixing import suggest
+
+    reference = write(tmp_path / "good.wav", add_up(song.values()), subtype="FLOAT")
+    named = {("bass", "change_volume", "db"): False}
+    poison = parse("bass: change_volume(db=6.0)")
+    for exact, refused in ((frozenset(), True), (frozenset({("bass", "change_volume")}), False)):
+        said = suggest.Suggestion(poison, {}, {}, 0.9, (), asked=named, exact=exact)
+        monkeypatch.setattr(suggest, "suggest", lambda *_, said=said, **__: said)
+        (step,) = fix([stems], reference=reference, dry_run=True).steps.steps
+        assert step.refused == refused
+        assert "as asked" in step.note

@@ -26,7 +26,8 @@ _LIMIT_DB = 30.0
 _NOISE_DB, _SAME = (0.25, 1.5), 0.9
 _PRIOR_DB = 6.0  # standard deviation of the gains that the projection expects
 _TINY = 1e-14
-_ALIKE_DB, _STEMS_FOR_NONE = 0.5, 1.0  # gains within this are alike; as many stems as speak for no gain at all
+#: Gains within this are alike; as many stems speak for no gain at all: one may be alone with its gain, two are not.
+_ALIKE_DB, _STEMS_FOR_NONE = 0.5, 1.5
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
     python -m soundwright.recipes.mixer_tiny OUT
 
-Needs FluidSynth with FluidR3 GM; an hour and a half on one core, half of it for rendering. It resumes where it stopped.
+Needs FluidSynth with FluidR3 GM; about an hour on one core, a third of it for rendering. It resumes where it stopped.
 Training, validation and test songs come from other seeds, and so have other artists. The audio is not kept, but for
 that of validation and test songs, on which `mix evaluate --songs OUT/songs/test` runs.
 """
