@@ -144,3 +144,5 @@ def test_dynamics_have_sizes_and_the_level_of_the_stem(song):
     softer = song | {"vocals": song["vocals"] * np.float32(10 ** (-6 / 20))}
     threshold = calls(suggest(softer, RATE, "compress the vocals"))["vocals", "apply_compressor"].arguments
     assert threshold["threshold_db"] == pytest.approx(found["compress the vocals"]["threshold_db"] - 6, abs=1.01)
+    both = calls(suggest(song, RATE, "compress the vocals, vocals down 6 dB"))
+    assert both["vocals", "apply_compressor"].arguments == threshold  # volume comes first

@@ -109,6 +109,7 @@ def _answer(seen: Look, plain: Spoken, told: Spoken, reading: Reading) -> Answer
     grants = Grants(seen, plain.strange, unworded, worded)
     for request in reading.requests:
         grants.consider(request)
+    grants.settle()
     calls = {key: call for key, call in grants.calls.items() if key[0] not in reading.alone}
     instructions = canonical(_by_stem(calls))
     there = {(stem, call.tool) for stem, some in instructions.items() for call in some}

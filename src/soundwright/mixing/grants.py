@@ -27,6 +27,7 @@ _BY_SIZE: dict[tuple[str, str], dict[float, float]] = {
 }
 #: The tools of which a reference says something.
 _SHOWABLE = ("change_volume", "apply_pan", "apply_eq")
+_DYNAMICS = ("apply_compressor", "apply_expander")
 _SHOWN_DB = 2.0  # what another section must show of a request
 
 
@@ -73,6 +74,14 @@ class Grants:
             arguments = self.calls.get(key) or fill(Call(request.tool))
             self.calls[key] = {**arguments, request.argument: min(max(value, parameter.low), parameter.high)}
 
+    def settle(self) -> None:
+        """Thresholds that words ask for: at the level that a stem has by then, as volume comes before dynamics."""
+        for (stem, tool, _), guess in self.asked.items():
+            if guess and tool in _DYNAMICS:
+                level = float(levels(self.seen.here)[:, self.seen.stems.index(stem)].max())
+                level += self.calls.get((stem, "change_volume"), {}).get("db", 0.0)
+                self.calls[stem, tool]["threshold_db"] = TOOLS[tool].parameter("threshold_db").snap(level)
+
     def notes(self) -> Iterator[str]:
         """Why requests were not granted."""
         for (text, why), stems in self._refused.items():
@@ -95,13 +104,10 @@ class Grants:
             self._refuse(request, "nothing is found to mend; say what is wrong with it")
 
     def _use(self, request: Request, key: Key) -> None:
-        """Tools that change dynamics, or cut: by the size asked; above the stem's own level."""
+        """Tools that change dynamics, or cut: by the size asked."""
         arguments = fill(Call(request.tool))
         sizes = _BY_SIZE.get((request.tool, request.argument), {})
         arguments[request.argument] = sizes.get(request.size, arguments[request.argument])
-        if "threshold_db" in arguments:
-            parameter = TOOLS[request.tool].parameter("threshold_db")
-            arguments["threshold_db"] = parameter.snap(float(levels(self.seen.here)[:, self._place(request)].max()))
         self.calls[key] = arguments
         self._ask(request, guess=True)
 
