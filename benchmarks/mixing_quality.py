@@ -91,8 +91,9 @@ def main_table(found: Evaluation) -> None:
         return " / ".join(f"{value:.{digits}f}" for value in values)
 
     conditions = ("blind", "same-stems", "same-mix", "other-stems", "other-mix")
-    print(f"weights SHA-256 {found.facts['weights_sha256'][:12]}, {found.songs} songs, {found.examples} segments, of ")
-    print(f"which {mixer['blind'].untouched} untouched, seed {found.facts['seed']}\n")
+    untouched, facts = mixer["blind"].untouched, found.facts
+    print(f"weights SHA-256 {facts['weights_sha256'][:12]}, seed {facts['seed']}")
+    print(f"{found.songs} songs, {found.examples} segments, {untouched} of them untouched\n")
     print("| figure | asked | aim | measured |\n|---|---|---|---|")
     lines = [
         ("F1 (stem, tool), clean reference of the same segment: stems / mix", "0.85", "0.92", pair("f1", "same")),
@@ -152,8 +153,9 @@ def unfamiliar_table(model: str, folder: Path) -> None:
     alone = save_mixer(mixer, folder.parent / "unguarded", {"name": "without its guard"})
     rows = [(r.method, r) for r in evaluate(model, songs=folder).rows]
     rows += [("mixer, no guard", r) for r in evaluate(alone, songs=folder, words=[]).rows if r.method == "mixer"]
-    print(f"\n{len(UNFAMILIAR_SEEDS)} songs of song_maker, {rows[0][1].examples} segments, of which")
-    print(f"{rows[0][1].untouched} untouched\n")
+    first = rows[0][1]
+    print(f"\n{len(UNFAMILIAR_SEEDS)} songs of song_maker")
+    print(f"{first.examples} segments, {first.untouched} of them untouched\n")
     print("| answer | reference | F1 | mix recovered | left alone | stems made worse |\n|---|---|---|---|---|---|")
     for name, r in rows:
         if name not in ("small network", "usual loudness"):
