@@ -8,6 +8,7 @@ saved tokens have to lie where all processes see them.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ from soundwright.training.ranks import Place
 if TYPE_CHECKING:
     from torch.distributed.device_mesh import DeviceMesh
 
+_LAST_MESSAGE_S = 0.3
 #: Without a process group.
 ALONE = Place()
 
@@ -47,6 +49,9 @@ def joined(device: str) -> Iterator[Place]:
     try:
         yield Place.current()
     finally:
+        # gloo's threads let go of the last message's tensors a moment after it has arrived, and need Python for that. A
+        # process that ends before is aborted ("terminate called without an active exception", pytorch#179291).
+        time.sleep(_LAST_MESSAGE_S)
         dist.destroy_process_group()
 
 
