@@ -8,7 +8,6 @@ saved tokens have to lie where all processes see them.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -21,12 +20,11 @@ from soundwright.musicgen.checkpoints import Checkpoint
 from soundwright.musicgen.decoder import Decoder
 from soundwright.musicgen.loading import load_decoder
 from soundwright.musicgen.precision import Precision
-from soundwright.training.ranks import Place
+from soundwright.training.ranks import Place, leave_group
 
 if TYPE_CHECKING:
     from torch.distributed.device_mesh import DeviceMesh
 
-_LAST_MESSAGE_S = 0.3
 #: Without a process group.
 ALONE = Place()
 
@@ -49,10 +47,7 @@ def joined(device: str) -> Iterator[Place]:
     try:
         yield Place.current()
     finally:
-        # gloo's threads let go of the last message's tensors a moment after it has arrived, and need Python for that. A
-        # process that ends before is aborted ("terminate called without an active exception", pytorch#179291).
-        time.sleep(_LAST_MESSAGE_S)
-        dist.destroy_process_group()
+        leave_group()
 
 
 def device_of(device: str, place: Place) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 import torch
 import torch.distributed as dist
 from torch import nn
+
+_LAST_MESSAGE_S = 0.3
 
 
 @dataclass
@@ -45,7 +48,17 @@ def launched_ranks() -> Iterator[Place]:
         yield Place.current()
     finally:
         if join:
-            dist.destroy_process_group()
+            leave_group()
+
+
+def leave_group() -> None:
+    """Leaves the process group.
+
+    gloo's threads let go of the last message's tensors a moment after it has arrived, and need Python for that: a
+    process that ends before is aborted ("terminate called without an active exception", pytorch/pytorch#179291).
+    """
+    time.sleep(_LAST_MESSAGE_S)
+    dist.destroy_process_group()
 
 
 def item_indices(step: int, micro_step: int, batch_size: int, accumulate: int, place: Place) -> range:
