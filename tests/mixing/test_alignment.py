@@ -43,6 +43,13 @@ def test_a_shift_is_found_to_the_sample_whatever_was_done_to_the_stems(song, lat
     np.testing.assert_array_equal(back[:, start:length], mix[:, start:length])
 
 
+def test_an_equaliser_on_all_stems_does_not_move_it_by_a_sample(song):
+    tools = MixingTools(RATE)
+    dull = {name: tools.apply_eq(sound, low_gain=9, mid_gain=-6, high_gain=-9) for name, sound in song.items()}
+    for late in (0, 44, -7):
+        assert lateness(dull, moved(add_up(song.values()), late) if late else add_up(song.values()), RATE) == late
+
+
 def test_what_is_in_time_stays(song):
     assert lateness(song, add_up(song.values()), RATE) == 0
 
