@@ -5,6 +5,7 @@ files begin some milliseconds later.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,9 @@ from numpy.typing import NDArray
 from soundwright.core.extras import needs_extra
 from soundwright.core.units import samples_from_seconds
 from soundwright.mixing.executor import Samples, add_up
+
+#: A mix `[2, N]`, or stems by name.
+Reference: TypeAlias = Samples | Mapping[str, Samples]
 
 #: Part of the reference's energy that a gain per stem and channel explains: of the same performance, from here on.
 SAME = 0.5
@@ -43,28 +47,9 @@ def explained(stems: Mapping[str, Samples], target: Samples) -> float:
     return 1 - left / total
 
 
-def in_time(
-    stems: Mapping[str, Samples], reference: Samples | Mapping[str, Samples], sample_rate: int
-) -> tuple[Samples | Mapping[str, Samples], int]:
-    """A reference brought in time with stems, and by how many samples it was late.
-
-    Args:
-        stems: `[2, N]` by name.
-        reference: a mix, or stems of the same names.
-        sample_rate: Hz, of both.
-    """
-    late = lateness(stems, add_up(reference.values()) if isinstance(reference, Mapping) else reference, sample_rate)
-    if not late:
-        return reference, 0
-    if isinstance(reference, Mapping):
-        return {name: shifted(sound, late) for name, sound in reference.items()}, late
-    return shifted(reference, late), late
-
-
-def is_same(stems: Mapping[str, Samples], reference: Samples | Mapping[str, Samples], sample_rate: int) -> bool:
-    """Whether a reference is of the same performance, sample by sample; arguments as for `in_time`."""
-    mix = add_up(reference.values()) if isinstance(reference, Mapping) else reference
-    return explained(*_excerpt(stems, mix, sample_rate)) >= SAME
+def is_same(stems: Mapping[str, Samples], reference: Reference, sample_rate: int) -> bool:
+    """Whether a reference is of the same performance, sample by sample; arguments as for `lateness`."""
+    return explained(*_excerpt(stems, _mix(reference), sample_rate)) >= SAME
 
 
 def told(late: int, sample_rate: int) -> str:
@@ -73,29 +58,39 @@ def told(late: int, sample_rate: int) -> str:
     return f"the reference begins {1000 * abs(late) / sample_rate:.4g} ms {where} than the stems: brought in time"
 
 
-def lateness(stems: Mapping[str, Samples], reference: Samples, sample_rate: int) -> int:
-    """By how many samples a reference mix begins later than stems; negative where earlier.
+def lateness(stems: Mapping[str, Samples], reference: Reference, sample_rate: int) -> int:
+    """By how many samples a reference begins later than stems; negative where earlier.
 
-    It is 0 where the reference is of no other performance that can be told, or in time already.
+    It is 0 where the reference is in time, or of another performance.
 
     Args:
         stems: `[2, N]` by name; shorter ones are silent at the end.
-        reference: `[2, N]`.
-        sample_rate: Hz.
+        reference: a mix `[2, N]`, or stems by name.
+        sample_rate: Hz, of both.
     """
-    mix = add_up(stems.values())
-    late = _peak(mix.mean(axis=0), reference.mean(axis=0), sample_rate)
+    target = _mix(reference)
+    late = _peak(_mix(stems).mean(axis=0), target.mean(axis=0), sample_rate)
     # An equaliser moves the peak by a sample or two; there the stems explain more than just before and just after.
     tried = range(late - _BESIDE - 1, late + _BESIDE + 2)
-    explain = [explained(*_excerpt(stems, shifted(reference, by), sample_rate)) for by in tried]
+    explain = [explained(*_excerpt(stems, _shift(target, by), sample_rate)) for by in tried]
     sharp = np.array(explain[1:-1]) - (np.array(explain[:-2]) + np.array(explain[2:])) / 2
     place = int(sharp.argmax()) + 1
     return tried[place] if explain[place] >= SAME else 0
 
 
-def shifted(reference: Samples, late: int) -> Samples:
-    """A reference `[2, N]` that is late by some samples, brought in time: cut, or with silence before it."""
-    return reference[:, late:] if late > 0 else np.pad(reference, ((0, 0), (-late, 0)))
+def shifted(reference: Reference, late: int) -> Reference:
+    """A reference that is late by some samples, brought in time: cut, or with silence before it."""
+    if isinstance(reference, Mapping):
+        return {name: _shift(sound, late) for name, sound in reference.items()}
+    return _shift(reference, late)
+
+
+def _shift(sound: Samples, late: int) -> Samples:
+    return sound[:, late:] if late >= 0 else np.pad(sound, ((0, 0), (-late, 0)))
+
+
+def _mix(sounds: Reference) -> Samples:
+    return add_up(sounds.values()) if isinstance(sounds, Mapping) else sounds
 
 
 def _peak(sound: NDArray[np.float32], reference: NDArray[np.float32], sample_rate: int) -> int:

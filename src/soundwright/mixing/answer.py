@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundwright.core.errors import SoundwrightError
-from soundwright.formats.instructions import Call
+from soundwright.formats.instructions import Call, Instructions
 from soundwright.mixing.bands import LINEAR
 from soundwright.mixing.decode import Spoken, speak
 from soundwright.mixing.fitting import fit
@@ -100,13 +100,13 @@ def answer(
 
 def _answer(seen: Look, plain: Spoken, told: Spoken, reading: Reading) -> Answer:
     is_same = seen.kind == "aligned" and seen.reference is not None
-    base, worded = _calls(plain), _calls(told)
+    base, worded = _calls(plain.instructions), _calls(told.instructions)
     unworded = _fitted(base, seen) if is_same else base
     if is_same:
         # The amounts of what words name as well; those of the rest stay as they are without words.
         named = {key: call for key, call in worded.items() if _names(reading.requests, key)}
         worded = _fitted(base | named, seen) if named.keys() - base.keys() else unworded
-    grants = Grants(seen, plain.strange, unworded, worded)
+    grants = Grants(seen, unworded, worded)
     for request in reading.requests:
         grants.consider(request)
     grants.settle()
@@ -138,12 +138,11 @@ def _names(requests: Sequence[Request], key: Key) -> bool:
 
 def _fitted(calls: _Calls, seen: Look) -> _Calls:
     assert seen.reference is not None
-    found = fit(_by_stem(calls), seen.stems, seen.here.sample_rate, seen.here.cross, seen.reference)
-    return {(stem, call.tool): fill(call) for stem, some in found.items() for call in some}
+    return _calls(fit(_by_stem(calls), seen.stems, seen.here.sample_rate, seen.here.cross, seen.reference))
 
 
-def _calls(said: Spoken) -> _Calls:
-    return {(stem, call.tool): fill(call) for stem, some in said.instructions.items() for call in some}
+def _calls(instructions: Instructions) -> _Calls:
+    return {(stem, call.tool): fill(call) for stem, some in instructions.items() for call in some}
 
 
 def _by_stem(calls: Mapping[Key, Mapping[str, Any]]) -> dict[str, tuple[Call, ...]]:

@@ -75,8 +75,7 @@ def fix(
     with needs_extra("mix", "mixing"):
         import scipy  # noqa: F401
 
-        from soundwright.mixing.alignment import in_time
-        from soundwright.mixing.alignment import told as late_told
+        from soundwright.mixing.alignment import shifted
         from soundwright.mixing.checkpoint import find_mixer
         from soundwright.mixing.fix_accept import harmful
         from soundwright.mixing.fix_master import check_loudness
@@ -94,16 +93,14 @@ def fix(
     likeness, described = _reference(reference, session.sample_rate)
     if output is not None and not dry_run:
         refuse_places(session, output, [] if reference is None else _files(reference), overwrite=overwrite)
-    notes = []
-    if likeness is not None and session.heard():
-        likeness, late = in_time(session.heard(), likeness, session.sample_rate)
-        notes = [late_told(late, session.sample_rate)] if late else []
     emit(Note(f"listening to {len(session.stems)} {'stem' if len(session.stems) == 1 else 'stems'}"))
     suggestion = _suggestion(session, prompt, likeness, model)
     if suggestion.blind:  # a reference that cannot be used is none
         likeness = None
+    if likeness is not None:
+        likeness = shifted(likeness, suggestion.late)
     harm = harmful(suggestion.measurable(), session.heard(), session.sample_rate, likeness) - suggestion.exact
-    steps = _as_steps(suggestion, session, harm, notes, blind=likeness is None).model_copy(
+    steps = _as_steps(suggestion, session, harm, blind=likeness is None).model_copy(
         update={
             "model": as_text(model if model in _names() else Path(model).name),
             "prompt": prompt,
@@ -144,7 +141,8 @@ def _reference(
 ) -> tuple[Samples | Mapping[str, Samples] | None, SoundFile | None]:
     """What the reference sounds like, and, of a single file, what it is."""
     from soundwright.audio.files import probe
-    from soundwright.mixing.fix_stems import Stem, file_digest, find_stems, read_stereo
+    from soundwright.core.digest import file_digest
+    from soundwright.mixing.fix_stems import Stem, find_stems, read_stereo
 
     if reference is None:
         return None, None
@@ -168,13 +166,11 @@ def _suggestion(
     return suggest.suggest(heard, session.sample_rate, prompt, reference, model, unheard=unheard)
 
 
-def _as_steps(
-    suggestion: Suggestion, session: Session, harm: Collection[tuple[str, str]], notes: Sequence[str], *, blind: bool
-) -> Steps:
+def _as_steps(suggestion: Suggestion, session: Session, harm: Collection[tuple[str, str]], *, blind: bool) -> Steps:
     """A suggestion as numbered steps, each with its confidence and what it does; those that do harm are refused."""
     from soundwright.formats.mixing_steps import number_steps
 
-    notes = (*notes, *suggestion.notes)
+    notes = suggestion.notes
     said = {(stem, call.tool) for stem, some in suggestion.instructions.items() for call in some}
     if blind and said - {key[:2] for key in suggestion.asked}:
         notes = (*notes, _BLIND)

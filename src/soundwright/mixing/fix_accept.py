@@ -14,13 +14,12 @@ import numpy as np
 
 from soundwright.core.units import samples_from_seconds
 from soundwright.formats.instructions import Instructions
-from soundwright.mixing.alignment import EXCERPT_S, SAME, explained, loudest
+from soundwright.mixing.alignment import EXCERPT_S, SAME, Reference, explained, loudest
 from soundwright.mixing.executor import MixingTools, Samples, add_up
 from soundwright.mixing.metrics import spectral_distance
 
 #: A call, as there is one of a tool for each stem.
 Key: TypeAlias = tuple[str, str]
-Reference: TypeAlias = Samples | Mapping[str, Samples]
 
 #: What leaving out must gain, as a part of the distance; and a distance that is none.
 _WORTH, _NOTHING = 0.03, 1e-4

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from soundwright.core.digest import file_digest
 from soundwright.core.errors import BadInput, UsageError
-from soundwright.mixing.fix_stems import file_digest
 from soundwright.runs import atomic
 from soundwright.runs.locks import lock
 from soundwright.runs.state import STATE_FOLDER

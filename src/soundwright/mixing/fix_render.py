@@ -21,13 +21,14 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from soundwright.audio.files import write_wav
+from soundwright.core.digest import file_digest
 from soundwright.core.errors import BadInput, UsageError
 from soundwright.formats.instructions import Call, Instructions, render
 from soundwright.formats.mixing_steps import Steps, write_steps
 from soundwright.mixing.executor import MixingTools, Samples, add_up
 from soundwright.mixing.fix_folder import mix_folder, refuse_foreign, refuse_inputs
 from soundwright.mixing.fix_master import Level, level_match, master, measure
-from soundwright.mixing.fix_stems import Session, Stem, file_digest
+from soundwright.mixing.fix_stems import Session, Stem
 from soundwright.mixing.reaper import Track, fader_and_pan, session_text
 from soundwright.mixing.tools import TOOLS, check, fill
 from soundwright.runs import atomic

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from soundwright.audio.files import AudioInfo, audio_extensions, probe, read_audio
+from soundwright.core.digest import file_digest
 from soundwright.core.errors import BadInput, UsageError, show_path
 from soundwright.formats.instructions import MAX_NAME
 from soundwright.formats.mixing_steps import SoundFile
@@ -143,19 +143,6 @@ def read_stereo(path: Path, sample_rate: int) -> Samples:
     """
     samples = read_audio(path, sample_rate=sample_rate)
     return as_stereo(samples if len(samples) <= 2 else samples.mean(axis=0, keepdims=True))
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes.
-
-    Raises:
-        BadInput: it cannot be read.
-    """
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise BadInput(f"cannot be read: {error.strerror}", path=path, remedy="check the path") from error
 
 
 def _files_of(given: Path, endings: tuple[str, ...]) -> Iterable[Path]:

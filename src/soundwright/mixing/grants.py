@@ -36,7 +36,6 @@ class Grants:
 
     Args:
         seen: the stems.
-        strange: those of which the network knows nothing.
         unworded: arguments by stem and tool, as if nothing had been asked.
         worded: the same with the words in mind.
 
@@ -49,11 +48,10 @@ class Grants:
     def __init__(
         self,
         seen: Look,
-        strange: tuple[str, ...],
         unworded: Mapping[Key, Mapping[str, float]],
         worded: Mapping[Key, Mapping[str, float]],
     ) -> None:
-        self.seen, self.strange = seen, strange
+        self.seen = seen
         self.unworded, self.worded = unworded, worded
         self.calls: dict[Key, dict[str, float]] = {key: dict(arguments) for key, arguments in unworded.items()}
         self.asked: dict[tuple[str, str, str], bool] = {}

@@ -38,6 +38,7 @@ class Suggestion:
         unworded: what would be suggested without the prompt; None where there is none.
         notes: what a person should know about the answer.
         blind: whether there was no reference, or none that can be used; None where nobody has said.
+        late: by how many samples the reference begins later than the stems.
     """
 
     instructions: dict[str, tuple[Call, ...]]
@@ -50,6 +51,7 @@ class Suggestion:
     fitted: frozenset[tuple[str, str]] = frozenset()
     unworded: dict[str, tuple[Call, ...]] | None = None
     blind: bool | None = None
+    late: int = 0
 
     def measurable(self) -> dict[str, tuple[Call, ...]]:
         """The instructions that a reference can judge: without what the prompt wants in any case."""
@@ -81,8 +83,7 @@ def suggest(
         BadInput: a sample is NaN or infinite; the model's folder is damaged.
     """
     with needs_extra("mix", "mixing"):
-        from soundwright.mixing.alignment import in_time, is_same
-        from soundwright.mixing.alignment import told as late_told
+        from soundwright.mixing.alignment import is_same, lateness, shifted, told
         from soundwright.mixing.answer import answer
         from soundwright.mixing.checkpoint import load_mixer
         from soundwright.mixing.look import look
@@ -95,14 +96,15 @@ def suggest(
     notes += [f"{show_path(name)}: silent, left as it is" for name in stems if name not in sounding]
     if not sounding:
         return Suggestion({}, {}, {}, 0.0, tuple(notes))
-    reference, told = _usable(reference, sounding, sample_rate)
-    notes += told
-    in_step = True
+    reference, odd = _usable(reference, sounding, sample_rate)
+    notes += odd
+    late, in_step = 0, True
     if reference is not None:
         whole, target = _as_stereo(sounding, reference)
-        reference, late = in_time(whole, target, sample_rate)
+        late = lateness(whole, target, sample_rate)
+        reference = shifted(target, late)
         in_step = is_same(whole, reference, sample_rate)
-        notes += [late_told(late, sample_rate)] if late else []
+        notes += [told(late, sample_rate)] if late else []
     seen = look(sounding, sample_rate, reference, in_step=in_step)
     silent = [*unheard, *(name for name in stems if name not in sounding)]
     [said] = answer(mixer, prompt, [seen], _audio(mixer, sounding, sample_rate), silent)
@@ -125,6 +127,7 @@ def suggest(
         said.fitted,
         said.unworded,
         reference is None,
+        late,
     )
 
 

@@ -10,8 +10,8 @@ from pydantic import BaseModel, Field, ValidationError
 
 import soundwright
 from soundwright.audio.tags import Tags
+from soundwright.core.digest import file_digest
 from soundwright.core.errors import UsageError
-from soundwright.musicgen.outputs import file_digest
 from soundwright.musicgen.record import Record, record_path
 from soundwright.runs import atomic
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from soundwright.core.digest import file_digest
 from soundwright.core.errors import UsageError
 from soundwright.core.extras import needs_extra
 from soundwright.musicgen.checkpoints import Checkpoint
 from soundwright.musicgen.finishing import FinishOptions
 from soundwright.musicgen.options import MachineOptions, SamplingOptions
-from soundwright.musicgen.outputs import file_digest
 from soundwright.musicgen.precision import resolve
 from soundwright.musicgen.record import FinishFacts, InputFacts, ModelFacts, Record, SamplingFacts, StyleFacts
 from soundwright.musicgen.track_request import TrackRequest

@@ -18,12 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundwright.audio.tags import Tags
+from soundwright.core.digest import file_digest
 from soundwright.core.errors import SoundwrightError
 from soundwright.musicgen.finishing import Finished, FinishOptions, Shape, finish
 from soundwright.musicgen.options import MachineOptions, SamplingOptions
 from soundwright.musicgen.out_of_memory import free, is_out_of_memory, no_room_for_sound, no_room_for_tokens
 from soundwright.musicgen.outcome import Outcome
-from soundwright.musicgen.outputs import as_fault, clear_unless_saved, file_digest, unfinished_path
+from soundwright.musicgen.outputs import as_fault, clear_unless_saved, unfinished_path
 from soundwright.musicgen.plan import Plan
 from soundwright.musicgen.progress import MusicProgress
 from soundwright.musicgen.record import Record, record_path, state_path

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import enum
-import hashlib
 import os
 import tempfile
 from pathlib import Path
 
 from soundwright.audio.tagged import FORMATS
+from soundwright.core.digest import file_digest
 from soundwright.core.errors import BadInput, SoundwrightError, UsageError
 from soundwright.musicgen.record import Record, read_record, record_at, record_path, state_path
 from soundwright.runs.events import Note, emit
@@ -75,19 +75,6 @@ def require_writable(output: Path) -> None:
             path=output,
             remedy="give a shorter one",
         )
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes.
-
-    Raises:
-        BadInput: it cannot be read.
-    """
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise BadInput(f"cannot be read: {error.strerror}", path=path, remedy="check the path") from error
 
 
 def as_fault(error: SoundwrightError | OSError, output: Path) -> SoundwrightError:

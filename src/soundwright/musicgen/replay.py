@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from soundwright.audio.tagged import FORMATS
+from soundwright.core.digest import file_digest
 from soundwright.core.errors import BadInput, UsageError, show_path
 from soundwright.musicgen.checkpoints import Checkpoint, find
 from soundwright.musicgen.finishing import FinishOptions
@@ -15,7 +16,7 @@ from soundwright.musicgen.looking import item_or_done
 from soundwright.musicgen.options import MachineOptions, SamplingOptions, check_duration, check_seed
 from soundwright.musicgen.outcome import Generated, Outcome
 from soundwright.musicgen.output_lock import track_lock
-from soundwright.musicgen.outputs import file_digest, format_of, require_writable
+from soundwright.musicgen.outputs import format_of, require_writable
 from soundwright.musicgen.precision import ARITHMETIC
 from soundwright.musicgen.record import InputFacts, Record, read_record, record_at
 from soundwright.musicgen.session import engine_for, make_items
