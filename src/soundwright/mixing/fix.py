@@ -87,8 +87,7 @@ def fix(
     check_tempo(tempo)
     if output is None and not dry_run:
         raise UsageError("there is no --output", remedy="give a folder, or --dry-run")
-    if isinstance(model, str):
-        find_mixer(model)  # before the work
+    find_mixer(model)  # before the work
     session = read_stems(find_stems(stems))
     likeness, described = _reference(reference, session.sample_rate)
     if output is not None and not dry_run:
@@ -97,7 +96,7 @@ def fix(
     suggestion = _suggestion(session, prompt, likeness, model)
     if suggestion.blind:  # a reference that cannot be used is none
         likeness = None
-    if likeness is not None:
+    elif likeness is not None:
         likeness = shifted(likeness, suggestion.late)
     harm = harmful(suggestion.measurable(), session.heard(), session.sample_rate, likeness) - suggestion.exact
     steps = _as_steps(suggestion, session, harm, blind=likeness is None).model_copy(
