@@ -1,4 +1,5 @@
-# The two commands: `make demo` and `make test`. Each makes .venv when it is missing and installs what it needs.
+# The two commands: `make demo` and `make test`. Each makes .venv when it is missing and installs what it needs: the demo
+# no more than that, the tests everything.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -21,16 +22,30 @@ help:
 	@echo "make bench      every performance claim, measured here"
 	@echo "make docs       writes the generated pages of docs/ anew"
 
-# What is pinned decides what is installed: the stamp is as new as the two files that say so.
-$(VENV)/installed: pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[torch,pack,lossless,music,mix,viz,track,test,lint]'
-	touch $@
+$(BIN)/python:
+	@echo "making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)
+
+# On a terminal pip shows its own bars; elsewhere a line before each step has to do.
+pip-install = @if [ -t 1 ]; then quiet=; else quiet=--quiet; fi; \
+	$(BIN)/python -m pip install $$quiet --disable-pip-version-check -c constraints.txt -e '.[$(1)]'
+
+# What is pinned decides what is installed: the stamps are as new as the two files that say so.
+$(VENV)/installed-demo: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing soundwright, pyarrow and matplotlib into $(VENV): about 100 MB to download, 400 MB on disk"
+	$(call pip-install,demo)
+	@touch $@
+
+$(VENV)/installed: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing everything, PyTorch too, into $(VENV): about 2 GB on disk, several minutes"
+	$(call pip-install,all,test,lint)
+	@touch $@ $(VENV)/installed-demo
 
 install: $(VENV)/installed
 
-demo: install
-	$(BIN)/soundwright demo --output $(DEMO)
+demo: $(VENV)/installed-demo
+	@echo "running the demo"
+	@$(BIN)/soundwright demo --output $(DEMO)
 
 test: install
 	$(BIN)/lint-imports --cache-dir .import_linter_cache

@@ -19,8 +19,9 @@ from soundwright.codec.encode import encode
 from soundwright.codec.encode_plan import EncodePlan
 from soundwright.codec.encodec import EncodecCodec
 from soundwright.codec.encodec_random import synthesize
-from soundwright.codec.pocket.model import Pocket, PocketConfig, cut_windows
-from soundwright.codec.pocket.weights import pack_weights
+from soundwright.codec.pocket.config import PocketConfig
+from soundwright.codec.pocket.training.export import pack_weights
+from soundwright.codec.pocket.training.network import Pocket, cut_windows
 from soundwright.core.errors import UsageError
 from soundwright.formats import ecdc, torch_tokens
 from soundwright.runs.options import RunOptions

@@ -18,18 +18,11 @@ from safetensors.torch import save_file
 from soundwright.codec import pocket
 from soundwright.codec.contract import Codec, CodecInfo
 from soundwright.codec.pocket import weights
-from soundwright.codec.pocket.model import (
-    DECODER_LOOKAHEAD,
-    ENCODER_LOOKAHEAD,
-    HOP,
-    SAMPLE_RATE,
-    Pocket,
-    PocketConfig,
-    cut_windows,
-    overlap_add,
-)
-from soundwright.codec.pocket.steady import SteadyState, linear_recurrence, steady
+from soundwright.codec.pocket.config import DECODER_LOOKAHEAD, ENCODER_LOOKAHEAD, HOP, SAMPLE_RATE, PocketConfig
 from soundwright.codec.pocket.streaming import PocketCodec
+from soundwright.codec.pocket.training.export import codec_of, pack_weights
+from soundwright.codec.pocket.training.network import Pocket, cut_windows, overlap_add
+from soundwright.codec.pocket.training.steady import SteadyState, linear_recurrence, steady
 from soundwright.core.errors import BadInput, UsageError
 
 SMALL = PocketConfig(dim=24, hidden=16, latent=6, num_codebooks=4, codebook_size=64, gate_bands=8, steady_passes=2)
@@ -48,7 +41,7 @@ def small_model() -> Pocket:
 
 @pytest.fixture(scope="module")
 def small() -> PocketCodec:
-    return PocketCodec(small_model(), INFO)
+    return codec_of(small_model(), INFO)
 
 
 @pytest.fixture(scope="module")
@@ -197,7 +190,7 @@ def test_misuse_of_a_stream_is_refused(small: PocketCodec) -> None:
 
 
 def test_a_trained_folder_is_loaded_with_its_facts(tmp_path: Path) -> None:
-    (tmp_path / "model.safetensors").write_bytes(weights.pack_weights(small_model(), {"licence": "CC0-1.0"}))
+    (tmp_path / "model.safetensors").write_bytes(pack_weights(small_model(), {"licence": "CC0-1.0"}))
     (tmp_path / "config.json").write_text(json.dumps({"codec": "pocket", "licence": "CC0-1.0"}))
     codec = pocket.load_folder(tmp_path)
     assert codec.info.licence == "CC0-1.0"

@@ -20,8 +20,9 @@ from soundwright.audio.quality import cents, note_pitch_hz
 from soundwright.codec import pocket
 from soundwright.codec.crops import Crops, pack_recordings
 from soundwright.codec.losses import LossWeights, reconstruction_loss
-from soundwright.codec.pocket.model import Pocket, PocketConfig
-from soundwright.codec.pocket.training import RefineTask
+from soundwright.codec.pocket.config import PocketConfig
+from soundwright.codec.pocket.training.network import Pocket
+from soundwright.codec.pocket.training.task import RefineTask
 from soundwright.codec.train import split_files, train
 from soundwright.core.errors import UsageError
 from soundwright.recipes import pocket_corpus

@@ -167,3 +167,23 @@ def test_a_parameter_of_unknown_range_is_told() -> None:
     for parameter in (Parameter(), Parameter(type="class")):
         with pytest.raises(UsageError, match="neither a declared nor a measured range"):
             Scaler(schema(x=parameter))
+
+
+def test_windows_are_numpy_arrays_where_asked(split: PackedSplit) -> None:
+    from soundwright.dataset.windows import Windows
+
+    arrays, tensors = Windows(split, 3, tensors=False), Windows(split, 3)
+    for array, tensor in zip(arrays, tensors, strict=True):
+        assert type(array["tokens"]) is type(array["cond"]) is np.ndarray
+        np.testing.assert_array_equal(array["tokens"], tensor["tokens"].numpy())
+        np.testing.assert_array_equal(array["cond"], tensor["cond"].numpy())
+
+
+def test_jitter_of_arrays_stays_inside_the_clip(split: PackedSplit) -> None:
+    from soundwright.dataset.windows import Windows
+
+    windows = Windows(split, 3, jitter=True, tensors=False)
+    np.random.seed(0)
+    first = [windows[0]["tokens"] for _ in range(30)]
+    starts = {start for window in first for start in range(3) if (window == split[0].tokens[start : start + 4]).all()}
+    assert starts == {0, 1, 2}

@@ -16,6 +16,7 @@ from typing import Any
 
 from soundwright.audiocraft.failures import process_failed
 from soundwright.core.errors import UsageError
+from soundwright.core.threads import outside_environment
 
 #: Scripts that AudioCraft's interpreter runs, and the stand-ins.
 INSIDE = Path(__file__).parent / "inside"
@@ -72,7 +73,7 @@ class Installation:
             stand_ins: names of the packages that are replaced.
             experiments: dora's folder; without it, what the surrounding environment says.
         """
-        values = dict(os.environ)
+        values = outside_environment()
         # The first three would lead the other interpreter to this one's packages; the others, left by a launcher, would
         # make dora wait for processes that do not come.
         for name in ("PYTHONHOME", "VIRTUAL_ENV", "PYTHONSTARTUP", "WORLD_SIZE", "RANK", "LOCAL_RANK"):

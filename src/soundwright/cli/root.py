@@ -14,6 +14,7 @@ import soundwright
 from soundwright.cli import audiocraft, codec, corpus, dataset, lm, lossless, mixing, music, sidecar
 from soundwright.cli.group import PARAMETERS, tell_all
 from soundwright.core.errors import SoundwrightError, UsageError, show_path
+from soundwright.core.threads import limit_process
 from soundwright.runs.atomic import TEMPORARY
 from soundwright.runs.progress import console_progress
 from soundwright.runs.summary import INTERRUPTED
@@ -55,7 +56,11 @@ lossless.register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs a command line (by default this process's) and exits with its code."""
+    """Runs a command line (by default this process's) and exits with its code.
+
+    Libraries compute with one thread, unless a verb's --threads says more.
+    """
+    limit_process(1)  # before anything that computes is imported
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 

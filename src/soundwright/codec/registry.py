@@ -18,7 +18,7 @@ from pathlib import Path
 from soundwright.codec.contract import Codec
 from soundwright.core import plugins
 from soundwright.core.device import resolve_device
-from soundwright.core.errors import BadInput, UsageError
+from soundwright.core.errors import BadInput, UsageError, show_path
 from soundwright.core.extras import needs_extra
 
 
@@ -36,13 +36,13 @@ def load_codec(name_or_folder: str | Path, *, device: str = "auto") -> Codec:
         MissingExtra: torch or transformers is not installed.
     """
     text = str(name_or_folder)
-    with needs_extra("torch", "a neural codec"):
-        # A codec's name never holds a slash, so a folder beside one of the same name is given as ./NAME.
-        name, _, revision = text.partition("@")
-        known = plugins.registered(plugins.CODECS)
+    # A codec's name never holds a slash, so a folder beside one of the same name is given as ./NAME.
+    name, _, revision = text.partition("@")
+    known = plugins.registered(plugins.CODECS)
+    folder = Path(name_or_folder)
+    with needs_extra("torch", f"the codec {show_path(text)}"):
         if name in known and isinstance(name_or_folder, str):
             return _placed(known[name].load()(revision or None), device)
-        folder = Path(name_or_folder)
         if folder.is_dir():
             return _placed(_load_folder(folder), device)
     raise UsageError(
@@ -53,11 +53,10 @@ def load_codec(name_or_folder: str | Path, *, device: str = "auto") -> Codec:
 
 def _placed(codec: Codec, device: str) -> Codec:
     """Moves a codec to a device; `auto` leaves one that cannot move where it is."""
-    place = resolve_device(device)
     move = getattr(codec, "to", None)
     if move is not None:
-        move(place)
-    elif device != "auto" and place != "cpu":
+        move(resolve_device(device))
+    elif device not in ("auto", "cpu"):
         raise UsageError(f"codec {codec.info.name} runs on the CPU only", remedy="use --device cpu")
     return codec
 

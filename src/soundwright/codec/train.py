@@ -17,12 +17,13 @@ from soundwright.audio.files import audio_extensions, read_audio
 from soundwright.codec.validation import loudest_excerpt
 from soundwright.core.errors import BadInput, UsageError, show_path
 from soundwright.core.extras import needs_extra
+from soundwright.core.threads import takes_threads
 from soundwright.runs import atomic
 from soundwright.runs.events import Note, emit
 from soundwright.runs.summary import INTERRUPTED
 
 if TYPE_CHECKING:
-    from soundwright.codec.pocket.training import PocketTask
+    from soundwright.codec.pocket.training.task import PocketTask
     from soundwright.codec.train_encodec import EncodecTask
 
 _SAMPLE_RATE = 24_000
@@ -55,6 +56,7 @@ class TrainedCodec:
             yield f"codec train: interrupted after step {self.steps} [the same command goes on from here]"
 
 
+@takes_threads
 def train(
     audio: Path,
     output: Path,
@@ -78,6 +80,7 @@ def train(
     hidden_size: int = 32,
     upsampling_ratios: tuple[int, ...] = (8, 8, 5),
     num_lstm_layers: int = 1,
+    threads: int | None = None,
 ) -> TrainedCodec:
     """Trains a codec and writes it as a folder of `config.json` and `model.safetensors`.
 
@@ -109,6 +112,7 @@ def train(
         hidden_size: encodec only: size of the latent.
         upsampling_ratios: encodec only: strides, whose product is the hop.
         num_lstm_layers: encodec only: at least 1.
+        threads: Threads to compute with. Default: OMP_NUM_THREADS, else one per core.
 
     Returns:
         The codec folder.
@@ -157,7 +161,7 @@ def train(
         excerpts = _excerpts(held_out_paths)
         task: PocketTask | EncodecTask
         if architecture == "pocket":
-            from soundwright.codec.pocket.training import pocket_task
+            from soundwright.codec.pocket.training.task import pocket_task
 
             task = pocket_task(crops, excerpts, settings)
         else:

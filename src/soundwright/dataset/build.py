@@ -60,7 +60,7 @@ def build(
     Raises:
         UsageError: a folder is wrong, or the split does not go with those that are there.
         BadInput: the tokens are of different codecs or numbers of codebooks, or nothing can be packed.
-        MissingExtra: `datasets` is not installed.
+        MissingExtra: pyarrow is not installed.
     """
     layout.check_split(split, tokens_subdir)
     if max_files is not None and max_files < 1:

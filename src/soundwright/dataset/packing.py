@@ -21,7 +21,7 @@ from soundwright.dataset.read import ForeignSplit, PackedSplit
 from soundwright.dataset.schema import Sidecars, combine, find_sidecars
 from soundwright.dataset.shards import PackedClip, write_split
 from soundwright.dataset.sources import digest_of, name_some, read_clip, survey
-from soundwright.dataset.verify import differences
+from soundwright.dataset.verify import differences, has_datasets
 from soundwright.formats import conditions as schema
 from soundwright.formats import sidecar
 from soundwright.runs import atomic, record
@@ -97,6 +97,7 @@ class Packing:
         if found:
             self._record_path.unlink()  # so that the next build does not take the split for done
         where = "files in the dataset" if inside else "original files"
+        where += "" if has_datasets() else "; not loaded with the library datasets, which is not installed"
         verdict = f"{len(found)} differ" if found else "all rows open and equal"
         self.summary.contents.append(f"verified: {verdict} (compared with the {where})")
 

@@ -1,18 +1,23 @@
-"""A PyTorch dataset of windows of equal length out of a packed split. The only module here that names torch."""
+"""Windows of equal length out of a packed split, as PyTorch's `DataLoader` takes them; PyTorch is not needed."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.utils.data import Dataset
 
 from soundwright.core.errors import UsageError
 from soundwright.dataset.read import PackedSplit
 from soundwright.dataset.scaling import Scaler
 
+if TYPE_CHECKING:
+    import torch
 
-class Windows(Dataset[dict[str, torch.Tensor]]):
+
+class Windows(Sequence[dict[str, Any]]):
     """Windows of `seq_len + 1` frames: input and next-step target are the first and the last `seq_len` of them.
 
     Windows begin every `stride` frames, and one more ends with the last frame of each clip, so every frame of a clip
@@ -32,6 +37,7 @@ class Windows(Dataset[dict[str, torch.Tensor]]):
         num_codebooks: int | None = None,
         stride: int | None = None,
         jitter: bool = False,
+        tensors: bool | None = None,
     ) -> None:
         """Lays out the windows.
 
@@ -42,7 +48,9 @@ class Windows(Dataset[dict[str, torch.Tensor]]):
                 that a value is the same in every split.
             num_codebooks: take only so many codebooks, the coarse ones first; by default all.
             stride: frames between the beginnings of windows; by default `seq_len`.
-            jitter: move each window by a random part of the stride, drawn from torch's generator at each access.
+            jitter: move each window by a random part of the stride, drawn at each access from torch's generator, or
+                from NumPy's global one where windows are arrays.
+            tensors: whether windows are torch tensors or NumPy arrays; by default tensors where torch is installed.
 
         Raises:
             UsageError: a number is out of range, or no clip is long enough.
@@ -59,6 +67,7 @@ class Windows(Dataset[dict[str, torch.Tensor]]):
                 remedy="give no more than it has",
             )
         self.split, self.seq_len, self.stride, self.jitter = split, seq_len, stride, jitter
+        self.tensors = find_spec("torch") is not None if tensors is None else tensors
         self.num_codebooks = taken
         self.scaler = Scaler(split.conditions) if scaler is None else scaler
         last_starts = split.num_frames - (seq_len + 1)
@@ -78,7 +87,7 @@ class Windows(Dataset[dict[str, torch.Tensor]]):
     def __len__(self) -> int:
         return int(self._ends[-1]) if len(self._ends) else 0
 
-    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor] | dict[str, NDArray[Any]]:  # type: ignore[override]
         """One window.
 
         Returns:
@@ -95,11 +104,24 @@ class Windows(Dataset[dict[str, torch.Tensor]]):
         last = int(self._last_starts[which])
         start = (index - before) * self.stride
         if self.jitter:
-            start += int(torch.randint(self.stride, ()).item())
+            start += self._draw()
         start = min(start, last)
         clip = self.split[which]
         window = slice(start, start + self.seq_len + 1)
-        return {
-            "tokens": torch.from_numpy(clip.tokens[window, : self.num_codebooks].astype(np.int64)),
-            "cond": torch.from_numpy(self.scaler(clip.cond[window])),
+        arrays: dict[str, NDArray[Any]] = {
+            "tokens": clip.tokens[window, : self.num_codebooks].astype(np.int64),
+            "cond": self.scaler(clip.cond[window]),
         }
+        if not self.tensors:
+            return arrays
+        import torch
+
+        return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+    def _draw(self) -> int:
+        """A number from 0 to the stride, without it."""
+        if not self.tensors:
+            return int(np.random.randint(self.stride))
+        import torch
+
+        return int(torch.randint(self.stride, ()).item())

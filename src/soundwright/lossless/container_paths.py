@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from soundwright.core.errors import UsageError, show_path
+from soundwright.core.threads import usable_cores
 from soundwright.lossless.container import Tell
 from soundwright.runs.events import Ended, ItemDone, Started, emit
 from soundwright.runs.interrupt import catch_interrupts
-from soundwright.runs.options import RunOptions, usable_cores
+from soundwright.runs.options import RunOptions
 
 #: Each block in hand takes some hundred megabytes.
 _MOST_THREADS = 16

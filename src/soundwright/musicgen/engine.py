@@ -71,7 +71,6 @@ class Engine:
         device: a torch device, e.g. `cpu` or `cuda`.
         dtype: `auto`, `float32`, `float16`, `bfloat16` or `int8`; see `precision.resolve`.
         fsdp: shard the decoder over the processes that torchrun started.
-        threads: of PyTorch's own on the CPU; None leaves them.
 
     Raises:
         UsageError: the device does not have this arithmetic.
@@ -85,15 +84,12 @@ class Engine:
         device: str,
         dtype: str = "auto",
         fsdp: bool = False,
-        threads: int | None = None,
     ) -> None:
         self.checkpoint, self.fsdp = checkpoint, fsdp
         self.precision = resolve(dtype, device, fsdp=fsdp)
         self._exit = ExitStack()
         self.place = self._exit.enter_context(sharding.joined(device)) if fsdp else sharding.ALONE
         self.device = sharding.device_of(device, self.place) if fsdp else device
-        if threads is not None:
-            torch.set_num_threads(threads)
         self._shape = ModelShape.from_config(checkpoint.config)
         self.sample_rate, self.frame_rate = self._shape.sample_rate, self._shape.frame_rate
         decoder = DecoderConfig.from_dict(checkpoint.config["decoder"])

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundwright.core.errors import BadInput, UsageError
+from soundwright.core.threads import default_threads, limit_threads
 from soundwright.musicgen.job import Job, Setting
 from soundwright.musicgen.making import Item, Maker
 from soundwright.musicgen.memory import free_memory
@@ -90,13 +91,12 @@ def engine_for(setting: Setting) -> Iterator[Engine]:
     from soundwright.musicgen.engine import Engine
 
     machine = setting.machine
-    engine = Engine(
-        setting.checkpoint, device=setting.device, dtype=machine.dtype, fsdp=machine.fsdp, threads=machine.threads
-    )
-    try:
-        yield engine
-    finally:
-        engine.close()
+    with limit_threads(machine.threads or default_threads()):
+        engine = Engine(setting.checkpoint, device=setting.device, dtype=machine.dtype, fsdp=machine.fsdp)
+        try:
+            yield engine
+        finally:
+            engine.close()
 
 
 def agree(engine: Engine, decided: list[_T]) -> list[_T]:

@@ -17,8 +17,8 @@ from typing import Any
 
 from soundwright.codec.crops import pack_recordings
 from soundwright.codec.losses import LossWeights
-from soundwright.codec.pocket.training import RefineTask
-from soundwright.codec.pocket.weights import pack_weights, read_weights
+from soundwright.codec.pocket.training.export import pack_weights, read_network
+from soundwright.codec.pocket.training.task import RefineTask
 from soundwright.codec.train import read_recording, split_files, train
 from soundwright.core.errors import SoundwrightError
 from soundwright.recipes.pocket_corpus import SAMPLE_RATE, render_corpus
@@ -89,7 +89,7 @@ def refine(corpus: Path, folder: Path, path: Path, **changes: Any) -> str:
         pack_recordings(some, cache, read_recording, f"{SAMPLE_RATE} Hz mono")
         for some in (paths, [p for p in paths if p.name.startswith("note-")])
     )
-    trained = read_weights(folder / "model.safetensors")
+    trained = read_network(folder / "model.safetensors")
     task = RefineTask(
         trained,
         replace(trained.config, gate_power=GATE_POWER, steady_passes=2),

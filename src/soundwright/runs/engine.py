@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from soundwright.core.errors import SoundwrightError, UsageError
+from soundwright.core.threads import limit_threads
 from soundwright.runs import atomic, record
 from soundwright.runs.discover import Found
 from soundwright.runs.events import Ended, ItemDone, ItemFailed, Note, Started, emit
@@ -74,7 +75,8 @@ def run_step(
     state = state_folder(output, step.name)
     suffix = options.shard_suffix
     summary = RunSummary(step.name, output, state / f"failures{suffix}.jsonl", tolerate_failures=tolerate_failures)
-    with shard_lock(state, suffix), catch_interrupts() as interrupt:
+    # Worker processes inherit the limit: n of them with n threads each would fight for the cores.
+    with limit_threads(options.threads), shard_lock(state, suffix), catch_interrupts() as interrupt:
         if resuming:
             atomic.remove_leftovers(output)
         with closing(Ledger(state, suffix)) as ledger:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 
 from cyclopts import Parameter
 
 from soundwright.core.errors import UsageError
+from soundwright.core.threads import usable_cores
 
 
 @Parameter(name="*")
@@ -17,12 +17,14 @@ class RunOptions:
     """How a folder step is spread over processes and machines; it never changes an output.
 
     Attributes:
-        workers: Worker processes, one thread each. Default: one per core, fewer where there is little to do.
+        workers: Worker processes. Default: one per core, fewer where there is little to do.
+        threads: Threads with which each of them computes.
         shard_index: Do only this part of the items, counted from 0; needs --shard-count.
         shard_count: Into how many parts the items are divided, by a hash of their relative path.
     """
 
     workers: int | None = None
+    threads: int = 1
     shard_index: int | None = None
     shard_count: int | None = None
 
@@ -38,6 +40,8 @@ class RunOptions:
             raise UsageError(f"--shard-index {index} is not in 0 .. {count - 1}", remedy="shards are counted from 0")
         if self.workers is not None and self.workers < 1:
             raise UsageError(f"--workers {self.workers}", remedy="give at least 1")
+        if self.threads < 1:
+            raise UsageError(f"--threads {self.threads}", remedy="give at least 1")
 
     @property
     def shard_suffix(self) -> str:
@@ -58,12 +62,5 @@ class RunOptions:
             num_batches: no more workers than that.
             worth: how many workers the work is worth starting, where the user has not said.
         """
-        wanted = self.workers if self.workers is not None else min(usable_cores(), worth)
+        wanted = self.workers if self.workers is not None else min(usable_cores() // self.threads, worth)
         return max(1, min(wanted, num_batches))
-
-
-def usable_cores() -> int:
-    """Cores that this process may use; in a container fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1  # macOS has no affinity

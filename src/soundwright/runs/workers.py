@@ -12,7 +12,7 @@ import signal
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -29,9 +29,6 @@ Batch = Sequence[Item]
 
 #: Ctrl-C and `timeout` signal the whole process group; the parent alone decides, and it gives its workers their time.
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-# Math libraries read these when they load. One thread each: n workers with n threads each fight for the cores.
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
 class InternalError(SoundwrightError):
@@ -122,10 +119,9 @@ def run_in_workers(
     fault: Exception | None = None
     workers: dict[Connection, _Worker] = {}
     try:
-        with _one_thread_each():
-            for _ in range(num_workers):
-                worker = _Worker(step, output)
-                workers[worker.pipe] = worker
+        for _ in range(num_workers):
+            worker = _Worker(step, output)
+            workers[worker.pipe] = worker
         idle = list(workers)
         while True:
             while idle and fault is None and not stop():
@@ -150,8 +146,7 @@ def run_in_workers(
                 if results is None:
                     results = [worker.obituary(item) for item in batch]
                     del workers[pipe]
-                    with _one_thread_each():
-                        worker = _Worker(step, output)
+                    worker = _Worker(step, output)
                     workers[worker.pipe] = worker
                 idle.append(worker.pipe)
                 yield batch, results
@@ -242,17 +237,3 @@ def _die_with_parent() -> None:
     if parent is not None:
         parent.join()
     os._exit(1)
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in _ONE_THREAD}
-    os.environ.update(_ONE_THREAD)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

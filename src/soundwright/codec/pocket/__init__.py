@@ -1,6 +1,6 @@
 """`pocket`, the small codec that is shipped inside the package: 24 kHz mono, 75 frames/s, 8 codebooks of 1024.
 
-The functions import torch when they are called, not before.
+It encodes and decodes in NumPy alone; `training/` holds the same network in PyTorch, for training.
 """
 
 from __future__ import annotations

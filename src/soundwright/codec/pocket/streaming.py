@@ -1,36 +1,40 @@
 """`pocket` under the codec contract: a stream that carries its states, in pieces of any size.
 
-The encoder computes in float64. Which of two codes is nearer is then decided at 1e-13 instead of 1e-6, so tokens do not
-depend on how a stream was cut into pieces, on the number of threads or on the processor, as far as that can be had.
-The decoder computes in float32; pieces change its samples by rounding only.
+Pieces change no token (see `encoder.py` and `quantizer.py`), and samples by rounding only.
 """
 
 from __future__ import annotations
 
-import copy
-
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from soundwright.codec.contract import Codec, CodecInfo, StreamingDecoder, StreamingEncoder
-from soundwright.codec.pocket.model import HOP, WINDOW, Decoder, DecoderState, Encoder, Pocket
-from soundwright.codec.quantizer import ResidualQuantizer
+from soundwright.codec.pocket.config import HOP, WINDOW, PocketConfig
+from soundwright.codec.pocket.decoder import Decoder, DecoderState
+from soundwright.codec.pocket.encoder import Encoder
+from soundwright.codec.pocket.layers import Array, Tensors
+from soundwright.codec.pocket.quantizer import Quantizer
+from soundwright.codec.pocket.spectrum import hann_window
 from soundwright.core.errors import UsageError
+
+#: Frames that go through the network at once: enough for matrix products to be fast, few enough for a core's own cache.
+_AT_ONCE = Codec.piece // HOP
 
 
 class PocketCodec(Codec):
-    """A loaded `pocket` codec. It looks 2 frames ahead in the encoder and 2 in the decoder, 53 ms in all."""
+    """A loaded `pocket` codec. It looks 2 frames ahead in the encoder and 2 in the decoder, 53 ms in all.
 
-    def __init__(self, model: Pocket, info: CodecInfo) -> None:
+    Args:
+        config: shape of the network.
+        tensors: of the network, by the names that training gives them; any dtype.
+        info: facts for token files.
+    """
+
+    def __init__(self, config: PocketConfig, tensors: Tensors, info: CodecInfo) -> None:
         self.info = info
-        model = copy.deepcopy(model).eval().requires_grad_(False)
-        self._decoder = model.decoder
-        self._window = model.encoder.window
-        self._codebooks = copy.deepcopy(model.quantizer)
-        self._encoder = model.encoder.double()
-        self._quantizer = model.quantizer.double()
+        self._encoder = Encoder(config, tensors)
+        self._quantizer = Quantizer(tensors["quantizer.codebooks"])
+        self._decoder = Decoder(config, tensors)
 
     def encoder(self, num_codebooks: int) -> PocketEncoder:
         """A fresh encoder stream.
@@ -46,16 +50,16 @@ class PocketCodec(Codec):
 
     def decoder(self) -> PocketDecoder:
         """A fresh decoder stream."""
-        return PocketDecoder(self._decoder, self._codebooks, self._window)
+        return PocketDecoder(self._decoder, self._quantizer)
 
 
 class PocketEncoder(StreamingEncoder):
     """One stream of audio to tokens. A frame comes out once 2 frames after it have come in."""
 
-    def __init__(self, encoder: Encoder, quantizer: ResidualQuantizer, num_codebooks: int) -> None:
+    def __init__(self, encoder: Encoder, quantizer: Quantizer, num_codebooks: int) -> None:
         self._encoder, self._quantizer, self._num_codebooks = encoder, quantizer, num_codebooks
         self._pending = np.zeros(HOP)  # samples that later windows still need; frame 0's window begins one hop early
-        self._past: list[Tensor] | None = None
+        self._pasts: list[Array] | None = None
         self._num_samples = 0
         self._num_frames = 0
         self._finished = False
@@ -83,25 +87,26 @@ class PocketEncoder(StreamingEncoder):
 
     def _frames(self, count: int) -> NDArray[np.uint16]:
         """Encodes the next `count` windows of what is pending to `[K, count]`."""
-        if count == 0:
-            return np.zeros((self._num_codebooks, 0), np.uint16)
-        used = torch.from_numpy(self._pending[: WINDOW + (count - 1) * HOP])
-        with torch.inference_mode():
-            latents, self._past = self._encoder(used.unfold(0, WINDOW, HOP)[None], self._past)
-            codes = self._quantizer.encode(latents[0], self._num_codebooks)  # [T, K]
+        parts = [np.zeros((self._num_codebooks, 0), np.uint16)]
+        for begin in range(0, count, _AT_ONCE):
+            num_frames = min(_AT_ONCE, count - begin)
+            used = self._pending[begin * HOP : begin * HOP + WINDOW + (num_frames - 1) * HOP]
+            latents, self._pasts = self._encoder(used, self._pasts)
+            parts.append(self._quantizer.encode(latents, self._num_codebooks))
         self._pending = self._pending[count * HOP :]
         self._num_frames += count
-        return np.ascontiguousarray(codes.numpy().T.astype(np.uint16))
+        return np.concatenate(parts, axis=1)
 
 
 class PocketDecoder(StreamingDecoder):
     """One stream of tokens to audio. A frame's samples come out once 2 frames after it have come in."""
 
-    def __init__(self, decoder: Decoder, quantizer: ResidualQuantizer, window: Tensor) -> None:
-        self._decoder, self._quantizer, self._window = decoder, quantizer, window
-        self._latent: Tensor | None = None  # [1, latent], the newest, which waits for its successor
+    def __init__(self, decoder: Decoder, quantizer: Quantizer) -> None:
+        self._decoder, self._quantizer = decoder, quantizer
+        self._latent: NDArray[np.float32] | None = None  # [1, latent], the newest, which waits for its successor
         self._state: DecoderState | None = None
-        self._tail = torch.zeros(2, 3 * HOP)  # sums of windowed pieces and of squared windows, not yet certain
+        self._window = hann_window()
+        self._tail = np.zeros((3, HOP), np.float32)  # sums of windowed pieces that are not yet certain
         self._num_codebooks = 0
         self._num_spectra = 0
         self._finished = False
@@ -109,14 +114,14 @@ class PocketDecoder(StreamingDecoder):
     def push(self, codes: NDArray[np.uint16]) -> NDArray[np.float32]:
         """Takes frames `[K, t]`, any t; returns the samples that no later frame can change, `[n]`."""
         self._check(codes)
-        if codes.shape[1] == 0:
-            return np.zeros(0, np.float32)
-        with torch.inference_mode():
-            latents = self._quantizer.decode(torch.from_numpy(codes.T.astype(np.int64)))  # [T, latent]
+        parts = [np.zeros(0, np.float32)]
+        for begin in range(0, codes.shape[1], _AT_ONCE):
+            latents = self._quantizer.decode(codes[:, begin : begin + _AT_ONCE])  # [T, latent]
             if self._latent is not None:
-                latents = torch.cat([self._latent, latents])
+                latents = np.concatenate([self._latent, latents])
             self._latent = latents[-1:]
-            return self._synthesise(latents, last=False)
+            parts.append(self._synthesise(latents, last=False))
+        return np.concatenate(parts)
 
     def finish(self) -> NDArray[np.float32]:
         """Ends the stream; returns the remaining samples `[n]`."""
@@ -125,36 +130,48 @@ class PocketDecoder(StreamingDecoder):
         self._finished = True
         if self._latent is None:
             return np.zeros(0, np.float32)
-        with torch.inference_mode():
-            return self._synthesise(torch.cat([self._latent, torch.zeros_like(self._latent)]), last=True)
+        return self._synthesise(np.concatenate([self._latent, np.zeros_like(self._latent)]), last=True)
 
-    def _synthesise(self, latents: Tensor, *, last: bool) -> NDArray[np.float32]:
+    def _synthesise(self, latents: NDArray[np.float32], *, last: bool) -> NDArray[np.float32]:
         """Latents `[t + 1, latent]` to the samples that `t` more spectra make certain, all of them at the `last`."""
         count = len(latents) - 1
+        sums = np.zeros((count + 3, HOP), np.float32)  # row i: the hop of frame num_spectra + i - 1
+        sums[:3] = self._tail
         if count > 0:
-            pairs = torch.cat([latents[:-1], latents[1:]], dim=1)[None]  # [1, t, 2 * latent]
+            pairs = np.concatenate([latents[:-1], latents[1:]], axis=1)  # [t, 2 * latent]
             spectra, self._state = self._decoder(pairs, self._state)
-            pieces = torch.fft.irfft(spectra[0], WINDOW) * self._window  # [t, 1280]
-            sums = torch.zeros(2, (count + 3) * HOP)
-            sums[:, : 3 * HOP] = self._tail
-            for quarter in range(4):  # one window is four hops: each quarter of all windows lies end to end
-                part = slice(quarter * HOP, (quarter + 1) * HOP)
-                place = slice(quarter * HOP, (quarter + count) * HOP)
-                sums[0, place] += pieces[:, part].reshape(-1)
-                sums[1, place] += self._window[part].square().repeat(count)
-        else:
-            sums = self._tail
-        # The spectrum of frame t begins one hop before frame t: what is certain ends there, and frame -1 is dropped.
-        begin = HOP if self._num_spectra == 0 and count > 0 else 0
-        end = (count + (1 if last else 0)) * HOP
+            pieces = np.fft.irfft(spectra, WINDOW)  # [t, 1280]
+            pieces *= self._window
+            for quarter in range(4):  # one window is four hops
+                sums[quarter : quarter + count] += pieces[:, quarter * HOP : (quarter + 1) * HOP]
+        first = self._num_spectra
         self._num_spectra += count
-        self._tail = sums[:, count * HOP :]
-        return np.asarray(sums[0, begin:end] / sums[1, begin:end])
+        self._tail = sums[count:]
+        # The spectrum of frame t begins one hop before frame t: what is certain ends there, and frame -1 is dropped.
+        begin = 1 if first == 0 and count > 0 else 0
+        certain = sums[begin : count + (1 if last else 0)]
+        certain /= self._weights(first + begin - 1, len(certain))
+        return certain.reshape(-1)
+
+    def _weights(self, frame: int, count: int) -> NDArray[np.float32]:
+        """The sum of squared windows over each sample of `count` frames from `frame` on, `[count, 320]`.
+
+        Over a frame lie the windows of the frames 2 and 1 before it, its own, and that of the next, as far as there are
+        such frames.
+        """
+        quarters = np.square(self._window).reshape(4, HOP)
+        weights = np.zeros((count, HOP), np.float32)
+        for quarter in range(4):
+            # the window whose quarter this is belongs to frame `frame + i + 1 - quarter`
+            from_row = min(max(0, quarter - 1 - frame), count)
+            to_row = min(max(0, self._num_spectra + quarter - 1 - frame), count)
+            weights[from_row:to_row] += quarters[quarter]
+        return weights
 
     def _check(self, codes: NDArray[np.uint16]) -> None:
         if self._finished:
             raise UsageError("the decoder stream has ended: make a new one")
-        most, size = self._quantizer.codebooks.shape[:2]
+        most, size = self._quantizer.num_codebooks, self._quantizer.codebook_size
         if codes.ndim != 2 or not 1 <= codes.shape[0] <= most:
             raise UsageError(f"expected codes [K, T] with K from 1 to {most}, found shape {codes.shape}")
         if self._num_codebooks not in (0, codes.shape[0]):

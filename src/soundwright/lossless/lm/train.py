@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from soundwright.core.errors import UsageError, show_path
 from soundwright.core.extras import needs_extra
+from soundwright.core.threads import takes_threads
 from soundwright.lossless.lm import data_paths
 from soundwright.lossless.lm.entry import train_audio_transformer
 from soundwright.lossless.lm.fitting import (
@@ -69,6 +70,7 @@ class TrainedModel:
             yield told + ("" if self.control is None else f"; fixed linear predictors: {self.control:.3f}")
 
 
+@takes_threads
 def train(
     *,
     audio_dir: Path,
@@ -96,6 +98,7 @@ def train(
     precision: Literal["auto", "float32", "bfloat16"] = "auto",
     torch_compile: bool = False,
     no_tensorboard: bool = False,
+    threads: int | None = None,
     overwrite: bool = False,
 ) -> TrainedModel:
     """Trains a transformer to predict the samples of WAV files, and writes its weights as `MODEL_NAME.npz`.
@@ -133,6 +136,7 @@ def train(
         device: auto, cpu or cuda.
         precision: bfloat16 computes all but the head in it; auto takes it on a GPU that has it.
         torch_compile: Compile the model first; worth its minute on a GPU at most.
+        threads: Threads to compute with. Default: OMP_NUM_THREADS, else one per core.
         no_tensorboard: Write no numbers for TensorBoard; otherwise they go to `MODEL_NAME_training/tensorboard`.
         overwrite: Begin again, and replace what a training with this name left.
 

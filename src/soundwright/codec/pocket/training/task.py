@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from soundwright.codec.crops import Crops
 from soundwright.codec.losses import LossWeights, reconstruction_loss
-from soundwright.codec.pocket.model import HOP, SAMPLE_RATE, WINDOW, Pocket, PocketConfig, cut_windows
-from soundwright.codec.pocket.weights import pack_weights
+from soundwright.codec.pocket.config import HOP, SAMPLE_RATE, WINDOW, PocketConfig
+from soundwright.codec.pocket.training.export import pack_weights
+from soundwright.codec.pocket.training.network import Pocket, cut_windows
 from soundwright.codec.validation import validation
 from soundwright.runs import atomic
 from soundwright.training.loop import Task

@@ -1,4 +1,4 @@
-"""The network of the `pocket` codec: everything at 75 frames per second, a Fourier transform at each end.
+"""The network of the `pocket` codec as it is trained: all at 75 frames per second, a Fourier transform at each end.
 
     audio -> windowed spectra -> linear -> causal blocks -> latent -> 8 codes
     8 codes -> latent (with one frame of look-ahead) -> linear -> causal blocks -> spectra -> steadied -> audio
@@ -14,66 +14,16 @@ al., ConvNeXt (2022), gated as in Dauphin et al. (2017). The steadying is ours, 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from soundwright.codec.pocket.steady import SteadyState, steady
+from soundwright.codec.pocket.config import ENCODER_LOOKAHEAD, HOP, NUM_BINS, WINDOW, PocketConfig
+from soundwright.codec.pocket.spectrum import gate_interpolation, hann_window, mel_triangles
+from soundwright.codec.pocket.training.steady import SteadyState, steady
 from soundwright.codec.quantizer import ResidualQuantizer
-
-SAMPLE_RATE = 24_000
-HOP = 320
-WINDOW = 1280
-NUM_BINS = WINDOW // 2 + 1
-#: Frames that the encoder's window and the decoder's windows reach beyond their own frame.
-ENCODER_LOOKAHEAD = 2
-DECODER_LOOKAHEAD = 2
-
-
-@dataclass(frozen=True)
-class PocketConfig:
-    """The shape of a `pocket` network; the defaults are those of `codec train`.
-
-    Attributes:
-        dim: D, features between blocks.
-        hidden: features inside a block.
-        latent: features that are quantised.
-        num_codebooks, codebook_size: of the quantiser.
-        phase_bins: bins (of 18.75 Hz) that enter the encoder with their phase.
-        bands: magnitude bands that enter the encoder.
-        encoder_dilations, decoder_dilations: one block each; the dilation of its convolution over frames.
-        kernel: frames in a block's convolution.
-        gate_bands: bands in which `steady` is controlled.
-        gate_power: the gate is raised to it; below 1 it opens wider than it was trained to.
-        steady_passes: 1, or 2 for a second `steady` after the first, with a gate of its own.
-    """
-
-    dim: int = 224
-    hidden: int = 240
-    latent: int = 64
-    num_codebooks: int = 8
-    codebook_size: int = 1024
-    phase_bins: int = 320
-    bands: int = 80
-    encoder_dilations: tuple[int, ...] = (1, 2)
-    decoder_dilations: tuple[int, ...] = (1, 2, 4)
-    kernel: int = 7
-    gate_bands: int = 64
-    gate_power: float = 1.0
-    steady_passes: int = 1
-
-    def to_dict(self) -> dict[str, Any]:
-        """As written in config.json and in the weights' metadata."""
-        return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> PocketConfig:
-        """The reverse of `to_dict`."""
-        arguments: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
-        return cls(**arguments)
 
 
 class Block(nn.Module):
@@ -114,8 +64,8 @@ class Encoder(nn.Module):
     def __init__(self, config: PocketConfig) -> None:
         super().__init__()
         self.phase_bins = config.phase_bins
-        self.register_buffer("window", torch.hann_window(WINDOW), persistent=False)
-        self.register_buffer("band_matrix", triangles(NUM_BINS, config.bands), persistent=False)  # [F, bands]
+        self.register_buffer("window", torch.tensor(hann_window()), persistent=False)
+        self.register_buffer("band_matrix", torch.tensor(mel_triangles(config.bands)), persistent=False)  # [F, bands]
         self.enter = nn.Linear(2 * config.phase_bins + config.bands, config.dim)
         self.blocks = nn.ModuleList(
             Block(config.dim, config.hidden, config.kernel, d) for d in config.encoder_dilations
@@ -154,7 +104,7 @@ class Decoder(nn.Module):
 
     def __init__(self, config: PocketConfig) -> None:
         super().__init__()
-        self.register_buffer("gate_matrix", interpolation(config.gate_bands, NUM_BINS), persistent=False)
+        self.register_buffer("gate_matrix", torch.tensor(gate_interpolation(config.gate_bands)), persistent=False)
         self.enter = nn.Linear(2 * config.latent, config.dim)
         self.blocks = nn.ModuleList(
             Block(config.dim, config.hidden, config.kernel, d) for d in config.decoder_dilations
@@ -251,26 +201,3 @@ def overlap_add(spectra: Tensor, window: Tensor) -> Tensor:
     weight = functional.fold(window.square()[None, :, None].expand(1, WINDOW, num_frames), **fold)[:, 0, 0]
     wanted = slice(HOP, HOP + num_frames * HOP)
     return total[:, wanted] / weight[:, wanted]
-
-
-def triangles(num_bins: int, num_bands: int) -> Tensor:
-    """HTK mel triangles of unit area over all bins, `[num_bins, num_bands]`."""
-    hz = torch.linspace(0, SAMPLE_RATE / 2, num_bins, dtype=torch.float64)
-    top = 2595 * math.log10(1 + SAMPLE_RATE / 2 / 700)
-    edges = 700 * (10 ** (torch.linspace(0, top, num_bands + 2, dtype=torch.float64) / 2595) - 1)
-    # the lowest bands are narrower than a bin: widened to one bin, or they would be empty
-    width = torch.full_like(edges[1:-1], SAMPLE_RATE / 2 / (num_bins - 1))
-    low = torch.minimum(edges[:-2], edges[1:-1] - width)
-    high = torch.maximum(edges[2:], edges[1:-1] + width)
-    rise = (hz[:, None] - low) / (edges[1:-1] - low)
-    fall = (high - hz[:, None]) / (high - edges[1:-1])
-    weights = torch.minimum(rise, fall).clamp_min(0)
-    return (weights / weights.sum(0)).float()
-
-
-def interpolation(num_bands: int, num_bins: int) -> Tensor:
-    """Triangles that sum to one in every bin, `[num_bands, num_bins]`; the centres follow the mel scale."""
-    top = 2595 * math.log10(1 + SAMPLE_RATE / 2 / 700)
-    mel = 2595 * torch.log10(1 + torch.linspace(0, SAMPLE_RATE / 2, num_bins, dtype=torch.float64) / 700)
-    position = mel / top * (num_bands - 1)
-    return (1 - (position[None] - torch.arange(num_bands)[:, None]).abs()).clamp_min(0).float()
