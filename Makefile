@@ -7,10 +7,11 @@ DEMO ?= demo
 DOCKER ?= docker
 ACCELERATOR ?= cuda
 
-.PHONY: help demo test test-full audiocraft-real docker lint-docker lint types format bench docs clean install
+.PHONY: help demo wheel-demo test test-full audiocraft-real docker lint-docker lint types format bench docs clean install
 
 help:
 	@echo "make demo       a small synthetic corpus through every step; opens on demo/report.html"
+	@echo "make wheel-demo a wheel, installed in a fresh environment elsewhere, makes the demo too"
 	@echo "make test       the tests (about 7 minutes on 2 cores)"
 	@echo "make test-full  the longer proofs too"
 	@echo "make audiocraft-real  both notebooks with the real AudioCraft, in .audiocraft-real (3 minutes, 2 GB);"
@@ -46,6 +47,17 @@ install: $(VENV)/installed
 demo: $(VENV)/installed-demo
 	@echo "running the demo"
 	@$(BIN)/soundwright demo --output $(DEMO)
+
+# What a user of the wheel has: no checkout, and the folder of the package is not where anything is written.
+wheel-demo: $(BIN)/python
+	@set -e; place=$$(mktemp -d); trap 'rm -rf "$$place"' EXIT; \
+	echo "building the wheel"; \
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$$place" .; \
+	echo "installing it elsewhere"; \
+	$(PYTHON) -m venv "$$place/environment"; \
+	"$$place/environment/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+	  "$$(echo "$$place"/soundwright-*.whl)[demo]"; \
+	cd "$$place"; environment/bin/soundwright demo --output demo; test -s demo/report.html
 
 test: install
 	$(BIN)/lint-imports --cache-dir .import_linter_cache

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_info
 
 from soundwright.core import threads
 from soundwright.core.errors import UsageError
-from soundwright.core.threads import default_threads, limit_threads, outside_environment, takes_threads
+from soundwright.core.threads import limit_threads, outside_environment, takes_threads
 
 assert np.__version__  # its BLAS is one of the pools
 
@@ -36,7 +36,11 @@ def test_the_environment_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "7,2")
     monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
     with limit_threads(2):
-        assert default_threads() == 7
+        with limit_threads(None):
+            assert os.environ["OMP_NUM_THREADS"] == "7,2"
+            assert "MKL_NUM_THREADS" not in os.environ
+            assert blas_threads() == {7}
+        assert blas_threads() == {2}
         outside = outside_environment()
         assert outside["OMP_NUM_THREADS"] == "7,2"
         assert "MKL_NUM_THREADS" not in outside
@@ -57,11 +61,13 @@ def test_a_verb_takes_its_threads_or_as_many_as_are_usual(monkeypatch: pytest.Mo
     def verb(*, threads: int | None = None) -> set[int]:
         return blas_threads()
 
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    usual = blas_threads()
     assert verb(threads=3) == {3}
-    assert verb() == {2}
+    assert verb() == usual
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
     with limit_threads(1):
         assert verb() == {2}
+    assert blas_threads() == usual
 
 
 @pytest.mark.parametrize("count", [0, -1])

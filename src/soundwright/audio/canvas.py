@@ -6,11 +6,13 @@ Figures are made without pyplot: no global state, so they are safe in the thread
 from __future__ import annotations
 
 import io
+import logging
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from soundwright.core.extras import needs_extra
+from soundwright.runs.events import Note, emit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,10 +25,44 @@ LINES = ("#4cc3d9", "#ffb454", "#b48eff", "#7fd88f", "#ff8fab", "#e6d25a")
 WIDTH_PX, DPI = 940, 115
 
 
+class _Listener(logging.Handler):
+    """Keeps messages."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self.heard: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.heard.append(record.getMessage())
+
+
+def load_matplotlib(purpose: str) -> None:
+    """Imports matplotlib, which says in two long lines what one can say: that its caches cannot be written.
+
+    Args:
+        purpose: what cannot be done without it, as the subject of a sentence.
+
+    Raises:
+        MissingExtra: it is not installed.
+    """
+    logger, listener = logging.getLogger("matplotlib"), _Listener(logging.WARNING)
+    propagated, logger.propagate = logger.propagate, False
+    logger.addHandler(listener)
+    try:
+        with needs_extra("viz", purpose):
+            import matplotlib  # noqa: F401
+    finally:
+        logger.removeHandler(listener)
+        logger.propagate = propagated
+    if listener.heard:
+        reason = listener.heard[0].splitlines()[0]
+        emit(Note(f"matplotlib cannot keep its caches ({reason}) -> set MPLCONFIGDIR to a folder of yours"))
+
+
 def canvas(heights_in: list[float], title: str, width_px: int) -> tuple[Figure, list[Axes]]:
     """A figure with one plot per height (inches), below each other."""
-    with needs_extra("viz", "drawing a picture"):
-        from matplotlib.figure import Figure
+    load_matplotlib("drawing a picture")
+    from matplotlib.figure import Figure
 
     # Margins by hand, in inches: matplotlib's own layout engines take longer than the drawing.
     left, right, bottom, gap = 0.62, 0.12, 0.42, 0.26

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from soundwright.core.errors import UsageError
 
-_FRAMES_AT_ONCE = 256
+#: So few that their transforms stay on the heap: larger arrays come from the system anew each time, which took as long
+#: again as computing them.
+_FRAMES_AT_ONCE = 32
 
 
 def fundamental_frequency(
@@ -102,7 +104,9 @@ def difference_function(frames: NDArray[np.float64], width: int, num_lags: int) 
     size = 1 << (frames.shape[1] - 1).bit_length()
     spectrum = np.fft.rfft(frames, size)
     head = np.fft.rfft(frames[:, :width], size)
-    cross = np.fft.irfft(head.conj() * spectrum, size)[:, : num_lags + 1]
-    power = np.cumsum(np.pad(frames**2, ((0, 0), (1, 0))), axis=1)
+    np.multiply(np.conj(head, out=head), spectrum, out=head)
+    cross = np.fft.irfft(head, size)[:, : num_lags + 1]
+    power = np.zeros((len(frames), frames.shape[1] + 1))
+    np.cumsum(np.square(frames), axis=1, out=power[:, 1:])
     energy = power[:, width : width + num_lags + 1] - power[:, : num_lags + 1]  # of x[lag : lag + width]
-    return np.maximum(energy[:, :1] + energy - 2 * cross, 0.0)
+    return np.asarray(np.maximum(energy[:, :1] + energy - 2 * cross, 0.0))

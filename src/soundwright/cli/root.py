@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -82,6 +83,10 @@ def run(arguments: Sequence[str]) -> int:
         return 2  # already printed, with the nearest valid option
     except UsageError as error:
         return _complain(error, 2)
+    except ImportError as error:
+        if (package := _broken_package(error)) is None:
+            raise
+        return _complain(package, 1)
     except InternalError as error:
         print(error.traceback, file=sys.stderr)
         return _complain(error, 1)
@@ -104,6 +109,26 @@ def run(arguments: Sequence[str]) -> int:
             file=sys.stderr,
         )
         return 1
+
+
+def _broken_package(error: ImportError) -> SoundwrightError | None:
+    """What to say of a package that is installed and does not load, e.g. as its BLAS is missing; None for our own."""
+    first: BaseException = error
+    while (cause := first.__cause__ or first.__context__) is not None:  # cyclopts wraps what an import raised
+        first = cause
+    modules = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(first.__traceback__)]
+    package = next((m for m in reversed(modules) if m and "importlib" not in m), "").partition(".")[0]
+    if isinstance(first, ModuleNotFoundError) and first.name and not first.name.startswith("soundwright"):
+        package = first.name.partition(".")[0]
+    if package in ("", "__main__", "soundwright"):
+        return None
+    # NumPy's page of advice has the reason in its last lines.
+    lines = [line.strip() for line in str(first).splitlines() if line.strip()]
+    reason = next((line for line in lines if "rror was:" in line), lines[-1] if lines else type(first).__name__)
+    return SoundwrightError(
+        f"the package {package} cannot be loaded: {reason}",
+        remedy=f"install it again: python -m pip install --force-reinstall {package}",
+    )
 
 
 def _as_named(path: str | bytes) -> str:

@@ -112,7 +112,7 @@ def train(
         hidden_size: encodec only: size of the latent.
         upsampling_ratios: encodec only: strides, whose product is the hop.
         num_lstm_layers: encodec only: at least 1.
-        threads: Threads to compute with. Default: OMP_NUM_THREADS, else one per core.
+        threads: Threads to compute with. Default: as PyTorch decides, by the cores or OMP_NUM_THREADS.
 
     Returns:
         The codec folder.

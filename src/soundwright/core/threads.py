@@ -27,8 +27,10 @@ _outside: dict[str, str | None] = {}
 
 
 @contextmanager
-def limit_threads(count: int) -> Iterator[None]:
+def limit_threads(count: int | None) -> Iterator[None]:
     """Within it, libraries compute with `count` threads, those that are loaded and those that will be.
+
+    None stands for what they take by themselves: it lifts an outer limit.
 
     Afterwards those that were loaded before have the number that they had; those that came within have the number that
     they would have taken. Inner limits count. It holds for the whole process.
@@ -53,26 +55,15 @@ def limit_process(count: int) -> None:
 
 
 def takes_threads(verb: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """For verbs that more threads make faster: runs them with as many as their keyword `threads` says.
-
-    None, its default, stands for `default_threads()`.
-    """
+    """For verbs that more threads make faster: runs them with as many as their keyword `threads` says."""
 
     @functools.wraps(verb)
     def limited(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
         threads = kwargs.get("threads")
-        with limit_threads(threads if isinstance(threads, int) else default_threads()):
+        with limit_threads(threads if isinstance(threads, int) else None):
             return verb(*args, **kwargs)
 
     return limited
-
-
-def default_threads() -> int:
-    """What libraries take by themselves: OMP_NUM_THREADS where the user has set it, else the cores that are usable."""
-    given = _outside.get("OMP_NUM_THREADS") if _limit is not None else os.environ.get("OMP_NUM_THREADS")
-    # OpenMP allows a list, one number for each level of nesting.
-    first = (given or "").split(",")[0].strip()
-    return int(first) if first.isdecimal() and int(first) > 0 else usable_cores()
 
 
 def usable_cores() -> int:
@@ -93,29 +84,38 @@ def outside_environment() -> dict[str, str]:
     return environment
 
 
-def _limit_to(count: int) -> Callable[[], None]:
-    """Sets the limit, and gives what sets it back."""
+def _limit_to(count: int | None) -> Callable[[], None]:
+    """Sets or lifts the limit, and gives what sets it back."""
     global _limit, _outside
-    if count < 1:
+    if count is not None and count < 1:
         raise UsageError(f"--threads {count}", remedy="give at least 1")
     if count == _limit:
         return lambda: None
     limit, outside, variables = _limit, _outside, {name: os.environ.get(name) for name in VARIABLES}
-    pools = {pool.filepath: pool.num_threads for pool in _loaded_pools()}
-    torch_threads = _set_all(lambda _: count)
     if limit is None:
         _outside = variables
+    usual = _usual_threads()
+    pools = {pool.filepath: pool.num_threads for pool in _loaded_pools()}
+    torch_threads = _set_all(lambda _: usual if count is None else count)
+    _set_variables(_outside if count is None else dict.fromkeys(VARIABLES, str(count)))
     _limit = count
-    os.environ.update(dict.fromkeys(VARIABLES, str(count)))
 
     def restore() -> None:
         global _limit, _outside
-        usual = default_threads()
-        _limit, _outside = limit, outside
+        # What came within is given what it would have had, had it come before.
+        other = usual if limit is None else limit
+        _set_all(lambda path: pools.get(path, other) if path else torch_threads or other)
         _set_variables(variables)
-        _set_all(lambda path: pools.get(path, usual) if path else torch_threads or usual)
+        _limit, _outside = limit, outside
 
     return restore
+
+
+def _usual_threads() -> int:
+    """What a library takes by itself: OMP_NUM_THREADS as the user has set it, else the cores that are usable."""
+    # OpenMP allows a list, one number for each level of nesting.
+    first = (_outside.get("OMP_NUM_THREADS") or "").split(",")[0].strip()
+    return int(first) if first.isdecimal() and int(first) > 0 else usable_cores()
 
 
 def _set_all(count: Callable[[str], int]) -> int | None:

@@ -115,8 +115,15 @@ def _record_batch(clips: list[PackedClip], schema: Any, cond_dtype: str) -> Any:
     def counts(axis: int) -> Any:
         return plain(np.array([clip.codes.shape[axis] for clip in clips], np.int32), pa.int32())
 
+    def strings(texts: list[str]) -> Any:
+        # from_buffers, since pa.array would import pandas where it is installed
+        encoded = [text.encode() for text in texts]
+        offsets = np.zeros(len(texts) + 1, np.int32)
+        np.cumsum([len(text) for text in encoded], out=offsets[1:])
+        return pa.StringArray.from_buffers(len(texts), pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded)))
+
     columns = [
-        pa.array([clip.audio for clip in clips], pa.string()),
+        strings([clip.audio for clip in clips]),
         ragged([clip.codes.T for clip in clips], "uint16", schema.field("tokens").type),
         ragged([clip.cond for clip in clips], cond_dtype, schema.field("cond").type),
         counts(1),

@@ -10,14 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from soundwright.core.extras import needs_extra
 from soundwright.lossless.cascade import Cascade, Settings, predict, update
 from soundwright.lossless.cascade_deep import Deep, DeepSettings, predict_deep, update_deep
 from soundwright.lossless.mixture import Density, Tables, code_sample, code_sample_deep
 from soundwright.lossless.range_coder import LIMIT, POSITION
-
-with needs_extra("lossless", "compressing without loss"):
-    from numba import njit
+from soundwright.runs.compiled import kernel
 
 _PAST_THE_END = 16  # bytes that a sound stream never needs
 
@@ -32,7 +29,7 @@ def _digest_of_the_sources() -> int:
 def _compiled(digest: int) -> Callable[..., Any]:
     """The kernel of these sources; compiled at its first call, then taken from the cache."""
 
-    @njit(cache=True, error_model="numpy", nogil=True)
+    @kernel
     def code_channels(
         samples: NDArray[np.int64],
         limits: NDArray[np.int64],
@@ -64,7 +61,7 @@ def _compiled(digest: int) -> Callable[..., Any]:
 def _compiled_deep(digest: int) -> Callable[..., Any]:
     """The kernel for one channel and the deep cascade; else like the other."""
 
-    @njit(cache=True, error_model="numpy", nogil=True)
+    @kernel
     def code_channel(
         samples: NDArray[np.int64],
         limits: NDArray[np.int64],

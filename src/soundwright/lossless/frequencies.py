@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from soundwright.core.extras import needs_extra
 from soundwright.lossless import range_coder
 from soundwright.lossless.range_coder import code_bit
+from soundwright.runs.compiled import kernel
 
 with needs_extra("lossless", "compressing without loss"):
     from numba import njit
@@ -65,7 +66,7 @@ def _compiled(digest: int) -> tuple[Callable[..., None], Callable[..., None]]:
         digest: of what they call in other files: the cache looks at this file only.
     """
 
-    @njit(cache=True, error_model="numpy", nogil=True)
+    @kernel
     def code_by_logits(
         state: NDArray[np.int64],
         data: NDArray[np.uint8],
@@ -112,7 +113,7 @@ def _compiled(digest: int) -> tuple[Callable[..., None], Callable[..., None]]:
                     low += size
             values[lane] = low
 
-    @njit(cache=True, error_model="numpy", nogil=True)
+    @kernel
     def code_by_mixture(
         state: NDArray[np.int64],
         data: NDArray[np.uint8],

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from soundwright.core.errors import BadInput, UsageError
+from soundwright.core.extras import needs_extra
 from soundwright.musicgen.licence import licence_of
 from soundwright.musicgen.model_shapes import ModelShape
 
@@ -163,8 +164,9 @@ def safetensors_header(path: Path) -> dict[str, Any]:
 
 
 def _from_hub(hub_id: str, revision: str | None) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
+    with needs_extra("music", "getting weights"):
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
         local = Path(snapshot_download(hub_id, revision=revision, allow_patterns=HUB_FILES, local_files_only=True))

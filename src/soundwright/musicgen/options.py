@@ -45,7 +45,7 @@ class MachineOptions:
         device: auto, cpu or cuda.
         dtype: Arithmetic: auto, float32, float16, bfloat16 or int8. It decides the music; auto follows from the kind of
             device alone: 16-bit weights.
-        threads: Threads to compute with. Default: OMP_NUM_THREADS, else one per core.
+        threads: Threads to compute with. Default: as PyTorch decides, by the cores or OMP_NUM_THREADS.
         fsdp: Share the decoder out among the processes of `torchrun`, each of which runs this command.
         memory_budget: Refuse what would need more than this, for example 10GB. Default: what the device has free.
         at_once: Tracks of a batch that are made side by side.

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundwright.core.errors import BadInput, UsageError
-from soundwright.core.threads import default_threads, limit_threads
+from soundwright.core.threads import limit_threads
 from soundwright.musicgen.job import Job, Setting
 from soundwright.musicgen.making import Item, Maker
 from soundwright.musicgen.memory import free_memory
@@ -91,7 +91,7 @@ def engine_for(setting: Setting) -> Iterator[Engine]:
     from soundwright.musicgen.engine import Engine
 
     machine = setting.machine
-    with limit_threads(machine.threads or default_threads()):
+    with limit_threads(machine.threads):
         engine = Engine(setting.checkpoint, device=setting.device, dtype=machine.dtype, fsdp=machine.fsdp)
         try:
             yield engine

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from soundwright.audio.canvas import load_matplotlib
 from soundwright.core.errors import show_path
+from soundwright.core.extras import needs_extra
 from soundwright.runs import atomic
 from soundwright.runs.events import Note, emit
 from soundwright.runs.options import RunOptions
@@ -72,6 +74,11 @@ def demo(
         UsageError: AUDIO holds no audio files, or OUTPUT cannot be written.
         MissingExtra: an extra is not installed; the message names it.
     """
+    # Before the first step, not after the fifth.
+    with needs_extra("demo", "the demo"):
+        import pyarrow  # noqa: F401
+    load_matplotlib("the demo")
+
     from soundwright.recipes.demo_report import write_report
 
     options = RunOptions(workers=workers)

@@ -13,11 +13,12 @@ from soundwright.core.plugins import CODECS, PRODUCERS, registered
 
 #: extra -> (its packages, what it is for)
 _EXTRAS = {
-    "torch": (("torch", "transformers", "safetensors"), "codecs: encode, decode, train"),
-    "pack": (("datasets", "openpyxl"), "dataset build and read; spreadsheets"),
+    "pack": (("pyarrow", "openpyxl"), "dataset build and read; spreadsheets"),
+    "datasets": (("datasets",), "packs through the library datasets, which dataset build --verify then uses too"),
     "lossless": (("numba",), "compress and decompress"),
+    "mix": (("scipy", "numba"), "mix fix, apply and evaluate"),
+    "torch": (("torch", "transformers", "peft"), "training, and codecs and mixers of others: EnCodec, BERT, Mistral"),
     "music": (("scipy",), "music: loudness and limiting of tracks; it needs torch too"),
-    "mix": (("scipy", "peft"), "mixing: fix, apply, train, evaluate"),
     "viz": (("matplotlib",), "pictures in reports"),
     "track": (("tensorboard", "wandb"), "training curves beyond the JSON log"),
 }

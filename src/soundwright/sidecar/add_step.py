@@ -148,6 +148,7 @@ class AddSlowly(Add):
     """The same with a producer that takes its time: clips are spread one by one over the workers."""
 
     batch_size: ClassVar[int] = 1
+    worker_pays_after: ClassVar[int] = 200_000  # four minutes of tokens, or some seconds of recordings
 
 
 def _produce(producers: Producers, clip: Clip) -> dict[str, Value]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from soundwright.audio.canvas import load_matplotlib
 from soundwright.core.errors import BadInput, show_path
-from soundwright.core.extras import needs_extra
 from soundwright.formats.conditions import Conditions, Parameter
 from soundwright.formats.tokens import read_tokens
 from soundwright.runs.report import Badge, Block, Cell, Details, Facts, Figure, Page, Table, Text
@@ -29,8 +29,7 @@ def check_pictures() -> None:
     Raises:
         MissingExtra: matplotlib is not installed.
     """
-    with needs_extra("viz", "a page with pictures"):
-        import matplotlib  # noqa: F401
+    load_matplotlib("a page with pictures")
 
 
 def write_page(path: Path, report: AuditReport, known: Conditions | None, expected: Expected) -> None:

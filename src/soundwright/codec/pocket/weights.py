@@ -28,7 +28,6 @@ RELEASED: dict[str, str] = {
 LATEST = "1"
 LICENCE = "Apache-2.0"
 
-_FOLDER = Path(__file__).parent / "weights"
 _AGAIN = "install soundwright again"
 _OTHER = "give the folder that soundwright codec train wrote"
 
@@ -43,13 +42,18 @@ def load(revision: str | None = None) -> PocketCodec:
     revision = LATEST if revision is None else revision
     if revision not in RELEASED:
         raise UsageError(f"codec pocket has no revision {revision!r}", remedy=f"use one of {', '.join(RELEASED)}")
-    path = _FOLDER / f"pocket-{revision}.safetensors"
+    path = path_of(revision)
     digest = _digest(path, _AGAIN)
     if digest != RELEASED[revision]:
         raise BadInput(
             f"expected weights with SHA-256 {RELEASED[revision][:12]}, found {digest[:12]}", path=path, remedy=_AGAIN
         )
     return _codec(path, revision, LICENCE)
+
+
+def path_of(revision: str) -> Path:
+    """The file of a released revision."""
+    return Path(__file__).parent / "weights" / f"pocket-{revision}.safetensors"
 
 
 def load_folder(folder: Path | str) -> PocketCodec:

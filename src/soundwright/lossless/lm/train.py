@@ -136,7 +136,7 @@ def train(
         device: auto, cpu or cuda.
         precision: bfloat16 computes all but the head in it; auto takes it on a GPU that has it.
         torch_compile: Compile the model first; worth its minute on a GPU at most.
-        threads: Threads to compute with. Default: OMP_NUM_THREADS, else one per core.
+        threads: Threads to compute with. Default: as PyTorch decides, by the cores or OMP_NUM_THREADS.
         no_tensorboard: Write no numbers for TensorBoard; otherwise they go to `MODEL_NAME_training/tensorboard`.
         overwrite: Begin again, and replace what a training with this name left.
 

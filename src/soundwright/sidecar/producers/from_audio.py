@@ -15,6 +15,8 @@ from soundwright.sidecar.producers import contract
 
 #: Frames less periodic than this have no pitch worth the name.
 APERIODIC = 0.2
+#: Frames transformed at once: few enough that their memory stays with the process.
+_FRAMES_AT_ONCE = 32
 
 _LEVEL = Feature(units="dB", doc="RMS of the frame; amplitude 1 throughout is 0 dB")
 FEATURES = {
@@ -98,9 +100,10 @@ def spectral_centroid(samples: NDArray[np.float32], hop: int, sample_rate: int) 
     frequencies = np.fft.rfftfreq(size, 1 / sample_rate)
     centroid = np.zeros(len(samples) // hop)
     frames = np.lib.stride_tricks.sliding_window_view(padded, size)[::hop] if len(centroid) else np.zeros((0, size))
-    for first in range(0, len(frames), 512):  # so that memory does not follow the length
-        power = np.abs(np.fft.rfft(frames[first : first + 512] * window)) ** 2
+    for first in range(0, len(frames), _FRAMES_AT_ONCE):
+        part = slice(first, first + _FRAMES_AT_ONCE)
+        power = np.abs(np.fft.rfft(frames[part] * window)) ** 2
         total = power.sum(axis=1)
         heard = total > 1e-12 * size
-        centroid[first : first + 512] = np.where(heard, power @ frequencies / np.maximum(total, 1e-30), 0.0)
+        centroid[part] = np.where(heard, power @ frequencies / np.maximum(total, 1e-30), 0.0)
     return centroid
