@@ -84,15 +84,16 @@ def says(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[dict[str, Any]
 @pytest.fixture(scope="session")
 def mixer() -> Any:
     """The one that is shipped."""
-    from soundwright.mixing.checkpoint import load_mixer
+    from soundwright.mixing.model.loading import load_model
 
-    return load_mixer("tiny")[0]
+    return load_model("tiny")[0]
 
 
 @pytest.fixture(scope="session")
 def base_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Random models of the documents' classes, as folders of `save_pretrained`."""
     import torch
+    from their_tokenizer import their_tokenizer
     from transformers import (
         BertConfig,
         BertModel,
@@ -102,11 +103,9 @@ def base_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         MistralModel,
     )
 
-    from soundwright.mixing.model.text_encoder import own_tokenizer
-
     torch.manual_seed(1)
     root = tmp_path_factory.mktemp("base")
-    tokenizer = own_tokenizer()
+    tokenizer = their_tokenizer()
     sizes: Any = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 48}
     BertModel(BertConfig(vocab_size=len(tokenizer), **sizes)).save_pretrained(root / "bert")
     tokenizer.save_pretrained(root / "bert")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -70,6 +72,33 @@ def test_the_kernel_is_the_filter_that_the_coefficients_say() -> None:
         np.testing.assert_allclose(biquads.filter_stereo(noise(), sos), signal.sosfilt(rows, noise()), atol=1e-12)
     with pytest.raises(ValueError, match="at most 3"):
         biquads.filter_stereo(noise(), [biquads.peak(900, 3.0, RATE)] * 4)
+
+
+def test_the_kernel_and_scipy_are_one_filter() -> None:
+    """Which of them runs depends on how much there is to filter, and must not be heard."""
+    sound = noise()
+    sound[:, len(sound[0]) // 4 :] = 0  # it rings out
+    for count in range(4):
+        sos = sections(5.0, -4.0, 3.0, RATE)[:count]
+        one, other = biquads._by_scipy(sound, sos), biquads._compiled(sound, sos)
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-58)
+        np.testing.assert_array_equal(one.astype(np.float32), other.astype(np.float32))
+    assert biquads._by_scipy(sound[:, :0], sections(5.0, 0.0, 0.0, RATE)).shape == (2, 0)
+
+
+def test_the_kernel_is_loaded_where_that_pays(monkeypatch: pytest.MonkeyPatch) -> None:
+    ways: list[str] = []
+    for name in ("_by_scipy", "_compiled"):
+        monkeypatch.setattr(biquads, name, lambda samples, sections, name=name: ways.append(name))
+    monkeypatch.setattr(biquads, "_filtered", 0)
+    monkeypatch.setattr(biquads, "_MANY", 250)
+    monkeypatch.delitem(sys.modules, "numba", raising=False)
+    for _ in range(3):
+        biquads.filter_stereo(np.zeros((2, 100)), [])
+    monkeypatch.setitem(sys.modules, "numba", None)
+    monkeypatch.setattr(biquads, "_filtered", 0)
+    biquads.filter_stereo(np.zeros((2, 100)), [])
+    assert ways == ["_by_scipy", "_by_scipy", "_compiled", "_compiled"]
 
 
 def test_bands_do_what_they_say_where_they_say() -> None:

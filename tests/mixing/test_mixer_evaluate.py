@@ -33,7 +33,7 @@ def test_an_output_that_cannot_be_is_refused_before_the_work(
     mine.write_text('{"mine": 1}')
     (tmp_path / "folder").mkdir()
     with monkeypatch.context() as patch:
-        patch.setattr("soundwright.mixing.checkpoint.load_mixer", lambda *_: pytest.fail("the work has begun"))
+        patch.setattr("soundwright.mixing.model.loading.load_model", lambda *_: pytest.fail("the work has begun"))
         for output, told in (
             (mine, "was not made by this command"),
             (tmp_path / "folder", "is a folder"),

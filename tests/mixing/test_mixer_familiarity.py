@@ -133,7 +133,7 @@ def test_too_few_examples_teach_nothing():
 
 
 def test_it_is_kept_with_the_mixer_and_asked_for(mixer, song, tmp_path):
-    save_mixer(mixer, tmp_path / "m", {})
+    save_mixer(load_mixer("tiny")[0], tmp_path / "m", {})
     seen = look(song, RATE).features.stems
     again = load_mixer(tmp_path / "m")[0].familiarity
     assert np.array_equal(again.distances(STEMS, seen), mixer.familiarity.distances(STEMS, seen))

@@ -16,7 +16,7 @@ from soundwright.mixing.look import look
 from soundwright.mixing.reference import from_mix, project
 from soundwright.mixing.sampling import CONDITIONS, distorted, recoloured, sample
 from soundwright.mixing.song_maker import make_song
-from soundwright.mixing.statistics import measure, measure_beside
+from soundwright.mixing.statistics import measure, measure_beside, measure_both
 
 RATE = 44_100
 
@@ -159,3 +159,13 @@ def test_other_colours_change_what_is_heard_and_not_what_a_reference_says(passag
     assert away[:NUM_BANDS].max() > 0.3  # the spectrum of a stem
     gains = slice(-(STEM_FEATURES - 3 * NUM_BANDS - 10) + 8, None)  # what the reference shows, behind the bent sizes
     assert np.median(away[gains][:NUM_BANDS]) < 0.1
+
+
+@pytest.mark.parametrize("shorter", [0, 30_000])
+def test_stems_and_what_stands_beside_them_are_measured_together_as_apart(song, shorter):
+    mix = {"mix": add_up(song.values())[:, shorter:]}
+    here, there, beside = measure_both(song, mix, RATE)
+    for one, other in ((here, measure(song, RATE)), (there, measure(mix, RATE))):
+        for name in ("cross", "active", "share", "spread"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    np.testing.assert_array_equal(beside, measure_beside(song, mix, RATE))

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from soundwright.formats.instructions import Call
-from soundwright.mixing.baselines import normalise, rule
 from soundwright.mixing.distortion import Ranges, distort, draw
-from soundwright.mixing.labels import FIRST
+from soundwright.mixing.labels import FIRST, TOOL_NAMES
 from soundwright.mixing.metrics import balance_db, bootstrap, f1, spectral_distance, tilt_db
+from soundwright.mixing.rules import normalise, rule
 from soundwright.mixing.scoring import Scorer
 from soundwright.mixing.song_maker import make_song
 from soundwright.mixing.statistics import measure
@@ -94,3 +94,33 @@ def test_f1_and_intervals():
     low, high = bootstrap(songs, lambda rows: float(values[rows].mean()))
     assert 0.1 < low < 0.5 < high < 0.9
     assert bootstrap(songs, lambda rows: float(values[rows].mean())) == (low, high)
+
+
+def test_the_small_network_says_what_was_trained(tmp_path):
+    import torch
+    from safetensors.torch import save_file
+
+    from soundwright.core.errors import BadInput
+    from soundwright.mixing.baselines import SmallNetwork
+    from soundwright.mixing.features import MIX_FEATURES, STEM_FEATURES
+    from soundwright.mixing.small_network import read_small
+
+    torch.manual_seed(0)
+    theirs = SmallNetwork(16)
+    save_file(theirs.state_dict(), tmp_path / "small.safetensors")
+    ours, rng = read_small(tmp_path / "small.safetensors"), np.random.default_rng(0)
+    stems = rng.normal(size=(3, 4, STEM_FEATURES)).astype(np.float32)
+    mix = rng.normal(size=(3, MIX_FEATURES)).astype(np.float32)
+    with torch.no_grad():
+        expected = theirs(torch.from_numpy(stems), torch.from_numpy(mix))
+    for one, other in zip(ours(stems, mix), expected, strict=True):
+        np.testing.assert_allclose(one, other.numpy(), atol=1e-5)
+    names = ("a", "b", "c", "d")
+    for calls, likely in zip(ours.say([names] * 3, stems, mix), expected[0] > 0, strict=True):
+        wanted = {(names[stem], TOOL_NAMES[tool]) for stem, tool in likely.nonzero().tolist()}
+        said = {(stem, call.tool) for stem, some in calls.items() for call in some}
+        assert said
+        assert said <= wanted  # without those that do nothing
+    (tmp_path / "small.safetensors").write_bytes(b"nothing")
+    with pytest.raises(BadInput, match="expected the small network"):
+        read_small(tmp_path / "small.safetensors")

@@ -12,7 +12,9 @@ from soundwright.mixing.checkpoint import load_mixer, save_mixer
 from soundwright.mixing.decode import speak
 from soundwright.mixing.labels import CENTRES, SCALES, VALUES
 from soundwright.mixing.model.audio_encoder import AudioEncoder, log_mel, mel_filters, prepare
-from soundwright.mixing.model.mixer import Inputs, Mixer, Said
+from soundwright.mixing.model.contract import Inputs
+from soundwright.mixing.model.mixer import Mixer, Said
+from soundwright.mixing.model.network_model import NetworkModel
 from soundwright.mixing.model.settings import LoraSettings, MixerSettings, OwnSizes, Thresholds
 from soundwright.mixing.sampling import sample
 from soundwright.mixing.song_maker import make_song
@@ -61,7 +63,7 @@ def test_it_learns_eight_examples_by_heart(lesson):
 def test_step_by_step_it_says_what_it_says_all_at_once(lesson):
     mixer = new_mixer()
     loose = {kind: Thresholds(call=dict.fromkeys(mixer.settings.tools, 0.1)) for kind in mixer.settings.thresholds}
-    spoken = speak(mixer, lesson.inputs, loose)
+    spoken = speak(NetworkModel(mixer), lesson.inputs, loose)
     sequences = [encode(decode(s.tokens, n), n) for s, n in zip(spoken, lesson.inputs.names, strict=True)]
     said = Said.of(sequences)
     with torch.no_grad():
@@ -80,7 +82,7 @@ def test_without_any_training_everything_it_says_parses(lesson):
 
     mixer = new_mixer()
     loose = {kind: Thresholds(call=dict.fromkeys(mixer.settings.tools, 0.1)) for kind in mixer.settings.thresholds}
-    said = speak(mixer, lesson.inputs, loose)
+    said = speak(NetworkModel(mixer), lesson.inputs, loose)
     assert sum(len(calls) for s in said for calls in s.instructions.values()) > 20
     assert all(executable(s.instructions, list(lesson.inputs.names[row])) for row, s in enumerate(said))
 
@@ -88,10 +90,10 @@ def test_without_any_training_everything_it_says_parses(lesson):
 def test_thresholds_and_tools_are_obeyed(lesson):
     mixer = new_mixer()
     never = {kind: Thresholds(touch=1.0) for kind in mixer.settings.thresholds}
-    assert all(not s.instructions for s in speak(mixer, lesson.inputs, never))
+    assert all(not s.instructions for s in speak(NetworkModel(mixer), lesson.inputs, never))
     mixer.use(mixer.settings.model_copy(update={"tools": ("apply_pan",)}))
     loose = {kind: Thresholds(call={"apply_pan": 0.0}) for kind in mixer.settings.thresholds}
-    for said in speak(mixer, lesson.inputs, loose):
+    for said in speak(NetworkModel(mixer), lesson.inputs, loose):
         assert {c.tool for calls in said.instructions.values() for c in calls} <= {"apply_pan"}
 
 
@@ -264,4 +266,4 @@ def test_any_number_of_stems_under_any_names(passages):
         places = [p % 4 for p in range(count)]
         seen = sample([passages[0].take(places)], [0], seed=0, epoch=0, augment=False)
         inputs = Inputs(["x"], [[f"Stem №{i}" for i in range(count)]], seen.stem_features, seen.mix_features)
-        speak(mixer, inputs)
+        speak(NetworkModel(mixer), inputs)

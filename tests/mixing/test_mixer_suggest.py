@@ -9,10 +9,11 @@ import pytest
 
 from soundwright.core.errors import BadInput, UsageError
 from soundwright.formats.instructions import Call
-from soundwright.mixing.checkpoint import SHIPPED, load_mixer
 from soundwright.mixing.evaluate import evaluate
 from soundwright.mixing.executor import MixingTools, add_up
 from soundwright.mixing.familiarity import Familiarity
+from soundwright.mixing.model.loading import load_model
+from soundwright.mixing.model.pretrained import SHIPPED
 from soundwright.mixing.song_maker import make_song
 from soundwright.mixing.suggest import suggest
 
@@ -27,7 +28,7 @@ def song() -> dict[str, np.ndarray]:
 def test_what_is_shipped_is_small_and_says_where_it_is_from():
     files = [path for path in SHIPPED["tiny"].parent.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) <= 4_000_000
-    _, facts = load_mixer("tiny")
+    _, facts = load_model("tiny")
     assert facts["licence"] == "Apache-2.0"
     assert "rendered" in facts["trained_on"]
 

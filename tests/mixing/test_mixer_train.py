@@ -15,6 +15,8 @@ from soundwright.formats.instructions import Call
 from soundwright.mixing.checkpoint import load_mixer
 from soundwright.mixing.evaluate import evaluate
 from soundwright.mixing.material import material
+from soundwright.mixing.model.loading import load_model
+from soundwright.mixing.model.network_model import NetworkModel
 from soundwright.mixing.prepare import prepare
 from soundwright.mixing.song_maker import make_song
 from soundwright.mixing.suggest import suggest
@@ -152,8 +154,9 @@ def test_models_from_folders_are_trained_by_the_same_command(songs, base_models,
     )
     result = run(songs, tmp_path, config, limit=1)
     assert result.done
-    mixer, _ = load_mixer(tmp_path / "mixer")
-    assert mixer.audio is not None
+    mixer, _ = load_model(tmp_path / "mixer")
+    assert isinstance(mixer, NetworkModel)
+    assert mixer.mixer.audio is not None
     assert not (tmp_path / "mixer" / "vocabulary.json").exists()
     said = suggest(make_song(0, 3.0, RATE), RATE, "drums down 2 dB", None, mixer)
     assert 0 <= said.wrong <= 1

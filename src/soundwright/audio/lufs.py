@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from soundwright.core.extras import needs_extra
+from soundwright.audio.recursive_filter import SectionCascade
 
 #: Blocks of 400 ms start every 100 ms.
 _STEPS_PER_SECOND = 10
@@ -33,7 +33,6 @@ class LoudnessMeter:
 
     Raises:
         ValueError: the standard has no weights for so many channels, or the filters do not fit the rate.
-        MissingExtra: scipy is not installed.
     """
 
     def __init__(self, sample_rate: int, channels: int) -> None:
@@ -41,11 +40,7 @@ class LoudnessMeter:
             raise ValueError(f"BS.1770 has no weights for {channels} channels")
         if sample_rate < 8_000:
             raise ValueError(f"the weighting filters need 8000 Hz or more, found {sample_rate}")
-        with needs_extra("music", "measuring loudness"):
-            import scipy.signal
-        self._sosfilt = scipy.signal.sosfilt
-        self._sections = k_weighting(sample_rate)
-        self._state = np.zeros((len(self._sections), channels, 2))
+        self._filter = SectionCascade(k_weighting(sample_rate), channels)
         self._weights = np.array(_WEIGHTS[channels])
         self._rate = sample_rate
         self._position = 0
@@ -60,10 +55,9 @@ class LoudnessMeter:
         """
         if not samples.shape[1]:
             return
-        weighted, self._state = self._sosfilt(self._sections, samples.astype(np.float64), axis=-1, zi=self._state)
-        power = self._weights @ np.square(weighted)
-        if not np.isfinite(power.sum()):
+        if not np.isfinite(samples).all():
             raise ValueError("a sample is NaN or infinite")
+        power = self._weights @ np.square(self._filter(samples))
         start, end = self._position, self._position + len(power)
         first = start * _STEPS_PER_SECOND // self._rate
         # Where steps end: rounded, so that rates that ten does not divide drift nowhere.

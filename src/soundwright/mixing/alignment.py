@@ -33,18 +33,33 @@ def explained(stems: Mapping[str, Samples], target: Samples) -> float:
         stems: `[2, N]` by name.
         target: `[2, N]`.
     """
-    total = float(np.square(target, dtype=np.float64).sum())
-    if total == 0:
-        return 0.0
-    left = 0.0
-    for channel in (0, 1):
-        basis = np.stack([sound[channel] for sound in stems.values()]).astype(np.float64)
-        gram = basis @ basis.T
-        ridge = 1e-9 * np.trace(gram) + 1e-12
-        beside = basis @ target[channel]
-        gains = np.linalg.solve(gram + ridge * np.eye(len(basis)), beside)
-        left += float(np.square(target[channel], dtype=np.float64).sum() - gains @ beside)
-    return 1 - left / total
+    return Basis(stems).explained(target)
+
+
+class Basis:
+    """Stems of which a mix may be made, each with a gain per channel.
+
+    Args:
+        stems: `[2, N]` by name.
+    """
+
+    def __init__(self, stems: Mapping[str, Samples]) -> None:
+        stacked = (np.stack([sound[channel] for sound in stems.values()]) for channel in (0, 1))
+        self._stems = [channel.astype(np.float64) for channel in stacked]  # of each channel, [S, N]
+        self._products = [channel @ channel.T for channel in self._stems]  # [S, S]
+
+    def explained(self, target: Samples) -> float:
+        """Part of the energy of a mix `[2, N]` that they explain, 0 to 1."""
+        total = float(np.square(target, dtype=np.float64).sum())
+        if total == 0:
+            return 0.0
+        left = 0.0
+        for stems, gram, channel in zip(self._stems, self._products, target, strict=True):
+            ridge = 1e-9 * np.trace(gram) + 1e-12
+            beside = stems @ channel
+            gains = np.linalg.solve(gram + ridge * np.eye(len(stems)), beside)
+            left += float(np.square(channel, dtype=np.float64).sum() - gains @ beside)
+        return 1 - left / total
 
 
 def is_same(stems: Mapping[str, Samples], reference: Reference, sample_rate: int) -> bool:
@@ -72,10 +87,12 @@ def lateness(stems: Mapping[str, Samples], reference: Reference, sample_rate: in
     late = _peak(_mix(stems).mean(axis=0), target.mean(axis=0), sample_rate)
     # An equaliser moves the peak by a sample or two; there the stems explain more than just before and just after.
     tried = range(late - _BESIDE - 1, late + _BESIDE + 2)
-    explain = [explained(*_excerpt(stems, _shift(target, by), sample_rate)) for by in tried]
+    start, end = _excerpt_place(stems, _shift(target, late), sample_rate)
+    basis = Basis(_cut(stems, start, end))
+    explain = [basis.explained(_between(target, start + by, end + by)) for by in tried]
     sharp = np.array(explain[1:-1]) - (np.array(explain[:-2]) + np.array(explain[2:])) / 2
-    place = int(sharp.argmax()) + 1
-    return tried[place] if explain[place] >= SAME else 0
+    best = int(sharp.argmax()) + 1
+    return tried[best] if explain[best] >= SAME else 0
 
 
 def shifted(reference: Reference, late: int) -> Reference:
@@ -112,11 +129,24 @@ def _peak(sound: NDArray[np.float32], reference: NDArray[np.float32], sample_rat
 
 def _excerpt(stems: Mapping[str, Samples], target: Samples, sample_rate: int) -> tuple[dict[str, Samples], Samples]:
     """The loudest stretch of a target, within the time that stems and target have in common."""
+    start, end = _excerpt_place(stems, target, sample_rate)
+    return _cut(stems, start, end), target[:, start:end]
+
+
+def _excerpt_place(stems: Mapping[str, Samples], target: Samples, sample_rate: int) -> tuple[int, int]:
     length = min(max(sound.shape[1] for sound in stems.values()), target.shape[1])
-    start, end = loudest(target[:, :length], samples_from_seconds(EXCERPT_S, sample_rate))
-    cut = {name: sound[:, start:end] for name, sound in stems.items()}
-    whole = {name: np.pad(x, ((0, 0), (0, end - start - x.shape[1]))) for name, x in cut.items()}
-    return whole, target[:, start:end]
+    return loudest(target[:, :length], samples_from_seconds(EXCERPT_S, sample_rate))
+
+
+def _cut(stems: Mapping[str, Samples], start: int, end: int) -> dict[str, Samples]:
+    return {name: _between(sound, start, end) for name, sound in stems.items()}
+
+
+def _between(sound: Samples, start: int, end: int) -> Samples:
+    """Samples from `start` to before `end`, which may lie outside: there it is silent."""
+    part = sound[:, max(0, start) : max(0, end)]
+    before = min(max(0, -start), end - start)
+    return np.pad(part, ((0, 0), (before, end - start - before - part.shape[1])))
 
 
 def loudest(sound: Samples, length: int) -> tuple[int, int]:

@@ -21,7 +21,7 @@ from soundwright.mixing.decode import Spoken, speak
 from soundwright.mixing.fitting import fit
 from soundwright.mixing.grants import Grants, Key
 from soundwright.mixing.look import Look
-from soundwright.mixing.model.mixer import Inputs, Mixer
+from soundwright.mixing.model.contract import Inputs, MixerModel
 from soundwright.mixing.model.settings import OWN
 from soundwright.mixing.prompts import NEUTRAL
 from soundwright.mixing.tools import canonical, fill
@@ -61,7 +61,7 @@ class Answer:
 
 
 def answer(
-    mixer: Mixer,
+    mixer: MixerModel,
     prompt: str,
     looks: Sequence[Look],
     audio: NDArray[np.float32] | None = None,
@@ -70,7 +70,7 @@ def answer(
     """Answers about stems beside different references.
 
     Args:
-        mixer: in eval mode.
+        mixer: that is asked.
         prompt: what is asked.
         looks: of the same stems.
         audio: what the audio encoder hears of them, `[S, audio_dim]`, if the mixer has one.

@@ -17,7 +17,9 @@ from soundwright.mixing.decode import Spoken, doubt, speak
 from soundwright.mixing.distortion import Ranges
 from soundwright.mixing.labels import SCALES, TOOL_NAMES, VALUES, to_arrays
 from soundwright.mixing.metrics import f1
-from soundwright.mixing.model.mixer import Inputs, Mixer
+from soundwright.mixing.model.contract import Inputs, MixerModel
+from soundwright.mixing.model.mixer import Mixer
+from soundwright.mixing.model.network_model import NetworkModel
 from soundwright.mixing.model.settings import Thresholds
 from soundwright.mixing.sampling import Batch, Condition, sample
 
@@ -59,17 +61,18 @@ def calibrate(
         prompt: what is asked.
     """
     found = {}
+    model = NetworkModel(mixer)
     for kind, conditions in _KINDS.items():
         batches = [
             sample(passages, list(range(len(passages))), seed=seed, epoch=e, condition=c, ranges=ranges, augment=False)
             for c in conditions
             for e in range(repeats)
         ]
-        found[kind] = _best(mixer, batches, kind, alone, prompt)
+        found[kind] = _best(model, batches, kind, alone, prompt)
     return found
 
 
-def _best(mixer: Mixer, batches: Sequence[Batch], kind: str, alone: float, prompt: str) -> Thresholds:
+def _best(mixer: MixerModel, batches: Sequence[Batch], kind: str, alone: float, prompt: str) -> Thresholds:
     tools = mixer.settings.tools
     loose = {kind: Thresholds(call=dict.fromkeys(tools, min(_CALLS)))}
     spoken = [said for batch in batches for said in _say(mixer, batch, loose, prompt)]
@@ -99,7 +102,7 @@ def _best(mixer: Mixer, batches: Sequence[Batch], kind: str, alone: float, promp
     return best[1]
 
 
-def _say(mixer: Mixer, batch: Batch, thresholds: Mapping[str, Thresholds], prompt: str) -> list[Spoken]:
+def _say(mixer: MixerModel, batch: Batch, thresholds: Mapping[str, Thresholds], prompt: str) -> list[Spoken]:
     said = []
     for start in range(0, len(batch.names), _BATCH):
         part = slice(start, start + _BATCH)

@@ -10,16 +10,17 @@ import numpy as np
 
 from soundwright.core.errors import SoundwrightError
 from soundwright.formats.instructions import Call, Instructions, parse, render
-from soundwright.mixing import baselines
+from soundwright.mixing import rules
 from soundwright.mixing.answer import answer
 from soundwright.mixing.distortion import Drawn, Ranges, distort, draw
 from soundwright.mixing.executor import add_up
 from soundwright.mixing.items import Item
 from soundwright.mixing.levels import SILENT_DB, level_db
 from soundwright.mixing.look import look
-from soundwright.mixing.model.mixer import Mixer
+from soundwright.mixing.model.contract import MixerModel
 from soundwright.mixing.prompts import make_hint
 from soundwright.mixing.scoring import Named, Score, Scorer
+from soundwright.mixing.small_network import SmallNetwork
 from soundwright.mixing.tools import check
 
 REFERENCES = ("blind", "same-mix", "same-stems", "other-mix", "other-stems")
@@ -38,7 +39,7 @@ class Contest:
     """What is compared, and how.
 
     Attributes:
-        mixer: in eval mode.
+        mixer: that is asked.
         network: the small one, if there is one.
         references: of `REFERENCES`.
         words: of `WORDS`.
@@ -47,8 +48,8 @@ class Contest:
         ranges: of the distortions.
     """
 
-    mixer: Mixer
-    network: baselines.SmallNetwork | None
+    mixer: MixerModel
+    network: SmallNetwork | None
     references: Sequence[str]
     words: Sequence[str]
     prompt: str
@@ -81,17 +82,15 @@ class Contest:
 
         blind = look(heard, rate)
         yield scored("do nothing", "-", {})
-        yield scored("usual loudness", "-", baselines.normalise(stems, blind.here))
-        yield scored("rule", "-", baselines.rule(stems, blind.here))
+        yield scored("usual loudness", "-", rules.normalise(stems, blind.here))
+        yield scored("rule", "-", rules.rule(stems, blind.here))
         yield scored("exact answer", "-", drawn.labels)
         seen = [blind if name == "blind" else look(heard, rate, given[name]) for name in self.references]
         if self.network is not None and seen:
             rows = np.stack([s.features.stems for s in seen]), np.stack([s.features.mix for s in seen])
             for name, said in zip(self.references, self.network.say([stems] * len(seen), *rows), strict=True):
                 yield scored("small network", name, said)
-        audio = None
-        if self.mixer.audio is not None:
-            audio = self.mixer.audio(list(heard.values()), rate).float().cpu().numpy()
+        audio = self.mixer.hear(list(heard.values()), rate)
         try:
             said_beside = answer(self.mixer, self.prompt, seen, audio) if seen else []
             for name, found in zip(self.references, said_beside, strict=True):

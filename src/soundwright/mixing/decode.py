@@ -10,15 +10,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from soundwright.formats.instructions import Call
 from soundwright.mixing.features import evidence_kind, shown
 from soundwright.mixing.fitting import NOTHING_DB
 from soundwright.mixing.labels import CENTRES, FIRST, SCALES, TOOL_NAMES, VALUES
-from soundwright.mixing.model.mixer import Inputs, Mixer, Prefix
+from soundwright.mixing.model.contract import Floats, Inputs, MixerModel
 from soundwright.mixing.model.settings import Thresholds
 from soundwright.mixing.tokens import LINE, OPENINGS, PAD, decode, number_id
 from soundwright.mixing.tools import TOOLS, canonical
@@ -51,9 +49,8 @@ class Spoken:
     strange: tuple[str, ...] = ()
 
 
-@torch.no_grad()
 def speak(
-    mixer: Mixer,
+    mixer: MixerModel,
     inputs: Inputs,
     thresholds: Mapping[str, Thresholds] | None = None,
     asked: Collection[tuple[str, str]] = (),
@@ -61,18 +58,15 @@ def speak(
     """Writes instructions for B examples at once.
 
     Args:
-        mixer: in eval mode.
+        mixer: that is asked.
         inputs: of the examples.
         thresholds: by kind of evidence (`features.EVIDENCE`); the mixer's own by default.
         asked: calls, as (stem, tool), of which only the amount is asked: that they are wanted is known.
     """
-    from transformers import DynamicCache
-
     known = mixer.settings.thresholds if thresholds is None else thresholds
-    prefix = mixer.prefix(inputs)
-    prefix.cache = DynamicCache()
+    stream = mixer.begin(inputs)
     kinds = [evidence_kind(*pair) for pair in zip(inputs.stem_features, inputs.mix_features, strict=True)]
-    touch = prefix.fused.touch.sigmoid().tolist()
+    touch = stream.touch.tolist()
     writers = []
     for place, names in enumerate(inputs.names):
         kind, seen = kinds[place], inputs.stem_features[place]
@@ -83,29 +77,13 @@ def speak(
         wanted = (set(asked) | certain) - refused
         limits = known.get(kind, Thresholds())
         writers.append(_Writer(list(names), limits, touch[place], refused, strange, wanted, certain))
-    mask = prefix.mask
-    if not all(writer.done for writer in writers):
-        mixer.decoder(prefix.vectors, mask, prefix.cache)
     while not all(writer.done for writer in writers):
-        read = _next_vectors(mixer, prefix, writers)  # [B, 1, hidden]
-        mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
-        hidden = mixer.decoder(read, mask, prefix.cache)
-        stems = torch.tensor([[min(w.stem, len(w.names) - 1)] for w in writers], device=mixer.device)
-        states = torch.tensor([[w.state] for w in writers], device=mixer.device)
-        scores, values, spreads = mixer.judge(prefix.fused, hidden, stems, states)
-        chances, numbers, errors = (x[:, 0].cpu() for x in (scores.softmax(-1), values, spreads))
-        for place, writer in enumerate(writers):
-            writer.hear(chances[place], numbers[place], errors[place])
+        pieces = [(writer.tokens or [PAD])[-1] for writer in writers]
+        stems = [min(writer.stem, len(writer.names) - 1) for writer in writers]
+        said = stream.step(pieces, stems, [writer.state for writer in writers])
+        for writer, chances, values, spreads in zip(writers, *said, strict=True):
+            writer.hear(chances, values, spreads)
     return [writer.result() for writer in writers]
-
-
-def _next_vectors(mixer: Mixer, prefix: Prefix, writers: list[_Writer]) -> Tensor:
-    ids = torch.tensor([writer.tokens[-1:] or [PAD] for writer in writers], device=mixer.device)
-    vectors = mixer.decoder.embed(ids)
-    for place, writer in enumerate(writers):
-        if writer.at_line:
-            vectors[place, 0] = prefix.lines[place, writer.stem]
-    return vectors.to(prefix.vectors.dtype)
 
 
 def unshown(stem_features: NDArray[np.float32], kind: str, names: Sequence[str]) -> set[tuple[str, str]]:
@@ -209,14 +187,12 @@ class _Writer:
         self.confidences: dict[tuple[str, str], float] = {}
         self.errors: dict[tuple[str, str, str], float] = {}
         self.done = not names
-        self.at_line = True
         self._silent = touch < thresholds.touch
 
-    def hear(self, chances: Tensor, values: Tensor, spreads: Tensor) -> None:
+    def hear(self, chances: Floats, values: Floats, spreads: Floats) -> None:
         """Takes what the decoder says next: `[choices]`, `[values]`, `[values]`."""
         if self.done:
             return
-        self.at_line = False
         if self.column is not None:
             self._number(float(values[self.column]), float(spreads[self.column]))
         elif self.state and self.given < len(TOOLS[TOOL_NAMES[self.state - 1]].parameters):
@@ -225,8 +201,7 @@ class _Writer:
             self._choose(chances)
 
     def _number(self, scaled: float, spread: float) -> None:
-        column = self.column
-        assert column is not None
+        assert (column := self.column) is not None
         tool, parameter = VALUES[column]
         value = parameter.snap(scaled * float(SCALES[column]) + float(CENTRES[column]))
         self.errors[self.names[self.stem], tool, parameter.name] = spread * float(SCALES[column])
@@ -234,7 +209,7 @@ class _Writer:
         self.given += 1
         self.column = None
 
-    def _choose(self, chances: Tensor) -> None:
+    def _choose(self, chances: Floats) -> None:
         rest = float(chances[0]) + float(chances[self.state + 1 :].sum())
         for place in range(self.state + 1, len(TOOL_NAMES) + 1):
             chance = float(chances[place])
@@ -261,7 +236,6 @@ class _Writer:
         self.done = self.stem == len(self.names)
         if not self.done:
             self.tokens.append(LINE)
-            self.at_line = True
 
     def result(self) -> Spoken:
         """Everything that was said."""

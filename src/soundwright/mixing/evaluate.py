@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from soundwright.mixing.scoring import Score
     from soundwright.mixing.summary import Row
 
-#: Both as `contenders` has them, which need torch.
+#: Both as `contenders` has them, which is slow to import.
 REFERENCES = ("blind", "same-mix", "same-stems", "other-mix", "other-stems")
 WORDS = ("true", "false")
 PROMPT = "fix this mix"
@@ -115,11 +115,12 @@ def evaluate(
         BadInput: a file is damaged.
     """
     with needs_extra("mix", "mixing"):
-        from soundwright.mixing.baselines import read_small
-        from soundwright.mixing.checkpoint import find_mixer, load_mixer
         from soundwright.mixing.contenders import Contest
         from soundwright.mixing.dataset import read_dataset
         from soundwright.mixing.items import items_of
+        from soundwright.mixing.model.loading import load_model
+        from soundwright.mixing.model.pretrained import find_mixer
+        from soundwright.mixing.small_network import read_small
         from soundwright.mixing.summary import summarise
 
     for option, given, known in (("references", references, REFERENCES), ("words", words, WORDS)):
@@ -129,7 +130,7 @@ def evaluate(
         raise UsageError("--repeats, --segments-per-song and --limit are numbers from 1")
     if output is not None:
         _check_output(output, overwrite=overwrite)
-    mixer, facts = load_mixer(model)
+    mixer, facts = load_model(model)
     small = find_mixer(model) / "small.safetensors"
     network = read_small(small) if small.exists() else None
     contest = Contest(mixer, network, references, words, prompt, seed, ranges)

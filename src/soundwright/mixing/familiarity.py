@@ -12,15 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from soundwright.mixing.bands import NUM_BANDS
-from soundwright.mixing.bank import Passage
-from soundwright.mixing.distortion import Ranges
-from soundwright.mixing.sampling import sample
+
+if TYPE_CHECKING:
+    from soundwright.mixing.bank import Passage
+    from soundwright.mixing.distortion import Ranges
 
 Array = NDArray[Any]
 
@@ -154,6 +155,8 @@ def learn(
 
 def _shapes(passages: Sequence[Passage], seed: int, ranges: Ranges | None, repeats: int) -> dict[str, Array]:
     """Shapes of distorted and untouched stems by name, `[N, B]`."""
+    from soundwright.mixing.sampling import sample
+
     groups: dict[int, list[Passage]] = {}
     for passage in passages:
         groups.setdefault(len(passage.stems), []).append(passage)

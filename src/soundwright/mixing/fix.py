@@ -76,11 +76,11 @@ def fix(
         import scipy  # noqa: F401
 
         from soundwright.mixing.alignment import shifted
-        from soundwright.mixing.checkpoint import find_mixer
         from soundwright.mixing.fix_accept import harmful
         from soundwright.mixing.fix_master import check_loudness
         from soundwright.mixing.fix_render import refuse_places, render_session
         from soundwright.mixing.fix_stems import as_text, find_stems, read_stems
+        from soundwright.mixing.model.pretrained import find_mixer
 
     prompt = as_text(prompt)
     check_loudness(loudness)
@@ -98,7 +98,7 @@ def fix(
         likeness = None
     elif likeness is not None:
         likeness = shifted(likeness, suggestion.late)
-    harm = harmful(suggestion.measurable(), session.heard(), session.sample_rate, likeness) - suggestion.exact
+    harm = harmful(suggestion.measurable(), session.heard, session.sample_rate, likeness) - suggestion.exact
     steps = _as_steps(suggestion, session, harm, blind=likeness is None).model_copy(
         update={
             "model": as_text(model if model in _names() else Path(model).name),
@@ -126,7 +126,7 @@ def check_tempo(tempo: float) -> None:
 
 
 def _names() -> tuple[str, ...]:
-    from soundwright.mixing.checkpoint import SHIPPED
+    from soundwright.mixing.model.pretrained import SHIPPED
 
     return tuple(SHIPPED)
 
@@ -158,7 +158,7 @@ def _suggestion(
 ) -> Suggestion:
     from soundwright.mixing import suggest
 
-    heard = session.heard()
+    heard = session.heard
     if not heard:
         return suggest.Suggestion({}, {}, {}, 0.0, ("there is nothing to hear",))
     unheard = [name for name in session.stems if name not in heard]
@@ -196,7 +196,8 @@ def _told(step: Step, suggestion: Suggestion, harm: Collection[tuple[str, str]])
     amount = _FITTED if key in suggestion.fitted else expected_error(call, errors)
     parts = [describe(call), _asked(suggestion, call, step.stem), amount, _AWAY if refused else ""]
     confidence = suggestion.confidences.get(key)
-    shown = None if confidence is None else min(max(float(confidence), 0.0), 1.0)
+    # Rounded, so that the file does not tell of the last bit of somebody's processor.
+    shown = None if confidence is None else round(min(max(float(confidence), 0.0), 1.0), 4)
     note = "; ".join(filter(None, parts))
     return step.model_copy(update={"note": note, "confidence": shown, "refused": refused})
 

@@ -16,7 +16,7 @@ from soundwright.core.units import samples_from_seconds
 from soundwright.formats.instructions import Instructions
 from soundwright.mixing.alignment import EXCERPT_S, SAME, Reference, explained, loudest
 from soundwright.mixing.executor import MixingTools, Samples, add_up
-from soundwright.mixing.metrics import spectral_distance
+from soundwright.mixing.metrics import DistanceTo
 
 #: A call, as there is one of a tool for each stem.
 Key: TypeAlias = tuple[str, str]
@@ -65,10 +65,12 @@ class _Trial:
         self.instructions, self.tools = instructions, MixingTools(sample_rate)
         self.stems = {name: _cut(sound, start, end) for name, sound in stems.items()}
         self.target = _cut(target, start, end)
-        self.targets = None
+        self._to_target = DistanceTo(self.target)
+        self._to_targets = None
         if isinstance(reference, Mapping) and set(stems) <= set(reference):
-            self.targets = {name: _cut(reference[name], start, end) for name in stems}
+            self._to_targets = {name: DistanceTo(_cut(reference[name], start, end)) for name in stems}
         self._done: dict[tuple[str, tuple[str, ...]], Samples] = {}
+        self._distances: dict[frozenset[Key], float] = {}
 
     def is_same_performance(self) -> bool:
         """Whether a gain per stem and channel explains most of the reference."""
@@ -76,17 +78,22 @@ class _Trial:
 
     def distance(self, kept: Iterable[Key]) -> float:
         """How far the mix is from the reference when these calls alone are carried out."""
-        chosen = set(kept)
+        chosen = frozenset(kept)
+        if chosen not in self._distances:
+            self._distances[chosen] = self._measured(chosen)
+        return self._distances[chosen]
+
+    def _measured(self, chosen: frozenset[Key]) -> float:
         fixed = {name: self._fixed(name, chosen) for name in self.stems}
-        if self.targets is not None:
-            return float(np.mean([spectral_distance(fixed[name], sound) for name, sound in self.targets.items()]))
+        if self._to_targets is not None:
+            return float(np.mean([distance(fixed[name]) for name, distance in self._to_targets.items()]))
         mix = add_up(fixed.values())
         # The reference may be mastered, and so at any level.
         power = float(np.square(mix, dtype=np.float64).sum())
         gain = float(np.vdot(mix, self.target)) / power if power else 1.0
-        return spectral_distance(mix * np.float32(max(gain, 1e-3)), self.target)
+        return self._to_target(mix * np.float32(max(gain, 1e-3)))
 
-    def _fixed(self, name: str, chosen: set[Key]) -> Samples:
+    def _fixed(self, name: str, chosen: frozenset[Key]) -> Samples:
         calls = tuple(call for call in self.instructions.get(name, ()) if (name, call.tool) in chosen)
         key = name, tuple(call.tool for call in calls)
         if key not in self._done:

@@ -74,10 +74,16 @@ def check_loudness(loudness: float, name: str = "--loudness") -> None:
 
 def measure(samples: Samples, sample_rate: int) -> Level:
     """The level of `[2, N]`."""
-    from soundwright.audio.lufs import integrated_loudness
     from soundwright.audio.true_peak import true_peak
 
-    loudness, peak = integrated_loudness(samples, sample_rate), true_peak(samples)
+    return _level(samples, sample_rate, true_peak(samples))
+
+
+def _level(samples: Samples, sample_rate: int, peak: float) -> Level:
+    """The level of `[2, N]`, of which the true peak is known (full scale 1.0)."""
+    from soundwright.audio.lufs import integrated_loudness
+
+    loudness = integrated_loudness(samples, sample_rate)
     return Level(loudness if math.isfinite(loudness) else None, 20 * math.log10(peak) if peak > 0 else None)
 
 
@@ -101,8 +107,7 @@ def master(mix: Samples, level: Level, sample_rate: int, loudness: float) -> Mas
         result = _turned(mix, gain_db)
         if level.true_peak_dbtp + gain_db <= _AIM_DB:
             return Mastered(result, measure(result, sample_rate))
-        result = _under_ceiling(limit(result, sample_rate, ceiling_db=_AIM_DB))
-        reached = measure(result, sample_rate)
+        result, reached = _under_ceiling(limit(result, sample_rate, ceiling_db=_AIM_DB), sample_rate)
         missing = loudness - (reached.loudness_lufs or loudness)
         tried.append((gain_db, loudness - missing))
         wanted = min(gain_db + missing / _slope(tried), start_db + _MOST_DRIVE_DB)
@@ -153,9 +158,13 @@ def _turned(samples: Samples, gain_db: float) -> Samples:
     return samples if gain_db == 0 else samples * np.float32(amplitude_from_db(gain_db))
 
 
-def _under_ceiling(samples: Samples) -> Samples:
-    """What the limiter leaves above what was aimed at, at most a tenth of a dB, is turned down."""
+def _under_ceiling(samples: Samples, sample_rate: int) -> tuple[Samples, Level]:
+    """What the limiter leaves above what was aimed at, at most a tenth of a dB, is turned down; and the level then."""
     from soundwright.audio.true_peak import true_peak
 
-    over = true_peak(samples) / amplitude_from_db(_AIM_DB - 1e-4)
-    return samples if over <= 1 else samples / np.float32(over)
+    peak = true_peak(samples)
+    over = peak / amplitude_from_db(_AIM_DB - 1e-4)
+    if over <= 1:
+        return samples, _level(samples, sample_rate, peak)
+    lower = samples / np.float32(over)
+    return lower, measure(lower, sample_rate)

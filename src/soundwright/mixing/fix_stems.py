@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from soundwright.audio.files import AudioInfo, audio_extensions, probe, read_audio
@@ -71,6 +72,7 @@ class Session:
         """The samples by name."""
         return {name: stem.samples for name, stem in self.stems.items()}
 
+    @cached_property
     def heard(self) -> dict[str, Samples]:
         """Those that say anything: not silent, not a few samples."""
         return {name: sound for name, sound in self.sounds().items() if _says(sound, self.sample_rate)}

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 
 from soundwright.core.errors import show_path
 from soundwright.formats.instructions import Call
-from soundwright.mixing.baselines import levels
 from soundwright.mixing.effects.balance import FULL_DIFFERENCE_DB
 from soundwright.mixing.features import shown
 from soundwright.mixing.look import Look
@@ -76,7 +75,7 @@ class Grants:
         """Thresholds that words ask for: at the level that a stem has by then, as volume comes before dynamics."""
         for (stem, tool, _), guess in self.asked.items():
             if guess and tool in _DYNAMICS:
-                level = float(levels(self.seen.here)[:, self.seen.stems.index(stem)].max())
+                level = float(self.seen.here.levels_db()[:, self.seen.stems.index(stem)].max())
                 level += self.calls.get((stem, "change_volume"), {}).get("db", 0.0)
                 self.calls[stem, tool]["threshold_db"] = TOOLS[tool].parameter("threshold_db").snap(level)
 
@@ -138,7 +137,7 @@ class Grants:
 
     def _way(self, request: Request, key: Key) -> float | None:
         """From where a stem stands to where it is to be."""
-        left, right = levels(self.seen.here)[:, self._place(request)]
+        left, right = self.seen.here.levels_db()[:, self._place(request)]
         present = float(right - left) / FULL_DIFFERENCE_DB
         amount = STEPS["balance"] * request.size if request.amount is None else request.amount
         way = request.sign * amount - present

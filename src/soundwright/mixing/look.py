@@ -13,7 +13,7 @@ from soundwright.core.units import samples_from_seconds
 from soundwright.mixing.executor import as_stereo
 from soundwright.mixing.features import Features, Reference, evidence_kind, features_of
 from soundwright.mixing.reference import common_gain_db
-from soundwright.mixing.statistics import Statistics, measure, measure_beside
+from soundwright.mixing.statistics import Statistics, measure, measure_both
 
 #: A reference: a mix `[2, N]`, or stems by name.
 Given = NDArray[Any] | Mapping[str, NDArray[Any]]
@@ -58,12 +58,11 @@ def look(
         BadInput: as `executor.as_stereo`.
         KeyError: a reference of stems lacks one.
     """
-    here = measure(stems, sample_rate)
     if reference is None:
-        return _seen(stems, here, None)
+        return _seen(stems, measure(stems, sample_rate), None)
     others = {name: reference[name] for name in stems} if isinstance(reference, Mapping) else {"mix": reference}
-    there = measure(others, sample_rate)
-    beside = measure_beside(stems, others, sample_rate) * (1 if in_step else 0)
+    here, there, beside = measure_both(stems, others, sample_rate)
+    beside = beside * (1 if in_step else 0)
     power = np.diagonal(there.cross, axis1=-2, axis2=-1).real
     if isinstance(reference, Mapping):
         seen = _seen(stems, here, Reference("stems", there.active, power, np.diagonal(beside, axis1=-2, axis2=-1)))

@@ -16,19 +16,41 @@ _FLOOR = 1e-4  # of a magnitude spectrum; what is 80 dB below full scale counts 
 
 
 def spectral_distance(sound: Samples, target: Samples) -> float:
-    """Multi-resolution STFT distance of `[2, N]`: spectral convergence plus the mean difference of log magnitudes.
+    """How far a sound is from another, `[2, N]` each; see `DistanceTo`."""
+    return DistanceTo(target)(sound)
+
+
+class DistanceTo:
+    """Multi-resolution STFT distance: spectral convergence plus the mean difference of log magnitudes.
 
     Source: R. Yamamoto, E. Song and J.-M. Kim, "Parallel WaveGAN" (2020), here with three windows and a floor. It is 0
-    for the same sound, and not symmetric.
+    for the same sound, and not symmetric. Spectra of the target are computed once.
+
+    Args:
+        target: `[2, N]`.
     """
-    if np.array_equal(sound, target):
-        return 0.0
-    total = 0.0
-    for size in WINDOWS:
-        a, b = _magnitudes(sound, size), _magnitudes(target, size)
-        convergence = np.linalg.norm(a - b) / max(float(np.linalg.norm(b)), _FLOOR)
-        total += float(convergence) + float(np.mean(np.abs(np.log((a + _FLOOR) / (b + _FLOOR)))))
-    return total / len(WINDOWS)
+
+    def __init__(self, target: Samples) -> None:
+        self._target = target
+        self._spectra: dict[int, tuple[NDArray[np.float32], float]] = {}
+
+    def __call__(self, sound: Samples) -> float:
+        """Of a sound of the same length, `[2, N]`."""
+        if np.array_equal(sound, self._target):
+            return 0.0
+        total = 0.0
+        for size in WINDOWS:
+            a, (b, norm) = _magnitudes(sound, size), self._of_target(size)
+            convergence = np.linalg.norm(a - b) / max(norm, _FLOOR)
+            total += float(convergence) + float(np.mean(np.abs(np.log((a + _FLOOR) / (b + _FLOOR)))))
+        return total / len(WINDOWS)
+
+    def _of_target(self, size: int) -> tuple[NDArray[np.float32], float]:
+        """Magnitudes `[2, T, bins]`, and their norm."""
+        if size not in self._spectra:
+            magnitudes = _magnitudes(self._target, size)
+            self._spectra[size] = magnitudes, float(np.linalg.norm(magnitudes))
+        return self._spectra[size]
 
 
 def _magnitudes(sound: Samples, size: int) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from soundwright.formats.instructions import Call, Instructions, render
 from soundwright.mixing.executor import MixingTools, Samples, add_up
 from soundwright.mixing.labels import CENTRES, SCALES, TOOL_NAMES, VALUES, to_arrays
-from soundwright.mixing.metrics import balance_db, spectral_distance, tilt_db
+from soundwright.mixing.metrics import DistanceTo, balance_db, tilt_db
 
 #: A stem, and a call for it.
 Named = tuple[str, Call]
@@ -85,8 +85,10 @@ class Scorer:
         self.names = list(heard)
         self._known: dict[tuple[str, str], tuple[Samples, float]] = {}
         self.mix_target = add_up(target.values())
+        self._to_mix = DistanceTo(self.mix_target)
+        self._to_stems = {name: DistanceTo(target[name]) for name in self.names}
         mix = add_up(heard.values())
-        self.before = spectral_distance(mix, self.mix_target)
+        self.before = self._to_mix(mix)
         self.stems_before = np.array([self._stem(name, ())[1] for name in self.names])
         self._wanted = self._measure(self.mix_target)
         self.measures_before = np.abs(self._measure(mix) - self._wanted)
@@ -104,7 +106,7 @@ class Scorer:
             after, measures = self.before, self.measures_before
         else:
             mix = add_up(sound for sound, _ in done)
-            after = spectral_distance(mix, self.mix_target)
+            after = self._to_mix(mix)
             measures = np.abs(self._measure(mix) - self._wanted)
         is_said, values = to_arrays(said, self.names)
         is_wanted, wanted = to_arrays(self.labels, self.names)
@@ -127,7 +129,7 @@ class Scorer:
         key = (name, render({name: calls}))
         if key not in self._known:
             sound = self.tools.apply(self.heard[name], calls)
-            self._known[key] = (sound, spectral_distance(sound, self.target[name]))
+            self._known[key] = (sound, self._to_stems[name](sound))
         return self._known[key]
 
     def _measure(self, mix: Samples) -> NDArray[np.float64]:

@@ -51,6 +51,10 @@ class Statistics:
         active = self.active * (h.real**2 + h.imag**2)
         return replace(self, cross=cross.astype(np.complex64), active=active.astype(np.float32))
 
+    def levels_db(self) -> NDArray[np.float64]:
+        """Level of each stem in each channel while it plays, dB, `[2, S]`."""
+        return np.asarray(10 * np.log10(self.active.astype(np.float64).sum(axis=1) + 1e-12))
+
     def take(self, stems: list[int]) -> Statistics:
         """Of some of the stems only, in this order."""
         return replace(
@@ -125,6 +129,25 @@ def measure_beside(stems: Mapping[str, NDArray[Any]], others: Mapping[str, NDArr
         num_frames += x.shape[2]
         total += cross_sums(x, y, sample_rate)
     return (total / num_frames).astype(np.complex64)
+
+
+def measure_both(
+    stems: Mapping[str, NDArray[Any]], others: Mapping[str, NDArray[Any]], sample_rate: int
+) -> tuple[Statistics, Statistics, Complex]:
+    """What `measure` says of stems and of other sounds, and `measure_beside` of both; of equal lengths in one pass."""
+    lengths = {max(as_stereo(x).shape[1] for x in part.values()) for part in (stems, others)}
+    if len(lengths) > 1:
+        beside = measure_beside(stems, others, sample_rate)
+        return measure(stems, sample_rate), measure(others, sample_rate), beside
+    here, there = Sums(sample_rate, len(stems)), Sums(sample_rate, len(others))
+    total = np.zeros((2, NUM_FINE, len(stems), len(others)), np.complex128)
+    num_frames = 0
+    for x, y in zip(spectra(stems, sample_rate), spectra(others, sample_rate), strict=True):
+        here.add(x)
+        there.add(y)
+        num_frames += x.shape[2]
+        total += cross_sums(x, y, sample_rate)
+    return here.statistics(), there.statistics(), (total / num_frames).astype(np.complex64)
 
 
 def cross_sums(x: Complex, y: Complex, sample_rate: int) -> NDArray[np.complex128]:

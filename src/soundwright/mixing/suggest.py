@@ -17,7 +17,7 @@ from soundwright.mixing.levels import SHORTEST_S
 
 if TYPE_CHECKING:
     from soundwright.mixing.executor import Samples
-    from soundwright.mixing.model.mixer import Mixer
+    from soundwright.mixing.model.contract import MixerModel
 
 MAX_STEMS = 32
 _SILENT_POWER = 1e-6
@@ -63,7 +63,7 @@ def suggest(
     sample_rate: int,
     prompt: str = "",
     reference: NDArray[Any] | Mapping[str, NDArray[Any]] | None = None,
-    model: str | Path | Mixer = "tiny",
+    model: str | Path | MixerModel = "tiny",
     *,
     unheard: Sequence[str] = (),
 ) -> Suggestion:
@@ -81,16 +81,17 @@ def suggest(
     Raises:
         UsageError: there are no stems, or more than 32; no such model.
         BadInput: a sample is NaN or infinite; the model's folder is damaged.
+        MissingExtra: the model is not only ours, and needs PyTorch or another module that is not installed.
     """
     with needs_extra("mix", "mixing"):
         from soundwright.mixing.alignment import is_same, lateness, shifted, told
         from soundwright.mixing.answer import answer
-        from soundwright.mixing.checkpoint import load_mixer
         from soundwright.mixing.look import look
+        from soundwright.mixing.model.loading import load_model
 
     if not 1 <= len(stems) <= MAX_STEMS:
         raise UsageError(f"expected 1 to {MAX_STEMS} stems, found {len(stems)}")
-    mixer = load_mixer(model)[0] if isinstance(model, str | Path) else model
+    mixer = load_model(model)[0] if isinstance(model, str | Path) else model
     notes: list[str] = []
     sounding = {name: sound for name, sound in stems.items() if _sounds(sound)}
     notes += [f"{show_path(name)}: silent, left as it is" for name in stems if name not in sounding]
@@ -107,7 +108,7 @@ def suggest(
         notes += [told(late, sample_rate)] if late else []
     seen = look(sounding, sample_rate, reference, in_step=in_step)
     silent = [*unheard, *(name for name in stems if name not in sounding)]
-    [said] = answer(mixer, prompt, [seen], _audio(mixer, sounding, sample_rate), silent)
+    [said] = answer(mixer, prompt, [seen], mixer.hear(list(sounding.values()), sample_rate), silent)
     if reference is not None:
         notes.append(_HEARD[seen.kind])
     if seen.louder_db:
@@ -183,10 +184,3 @@ def _usable(
 def _sounds(sound: NDArray[Any]) -> bool:
     """Whether there is anything to hear; what is not finite is for others to refuse."""
     return bool(sound.size) and not float(np.mean(np.square(sound, dtype=np.float64))) <= _SILENT_POWER
-
-
-def _audio(mixer: Mixer, stems: Mapping[str, NDArray[Any]], sample_rate: int) -> NDArray[np.float32] | None:
-    """What the audio encoder hears, `[S, audio_dim]`, if the mixer has one."""
-    if mixer.audio is None:
-        return None
-    return mixer.audio(list(stems.values()), sample_rate).float().cpu().numpy()  # type: ignore[no-any-return]

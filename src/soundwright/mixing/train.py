@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from soundwright.core.errors import BadInput, SoundwrightError, UsageError, show_path
 from soundwright.core.extras import needs_extra
+from soundwright.core.threads import takes_threads
 from soundwright.runs import atomic
 from soundwright.runs.events import Note, emit
 from soundwright.runs.locks import lock
@@ -60,6 +61,7 @@ class TrainedMixer:
         yield f"use it with: soundwright mix fix STEMS... --model {show_path(self.folder)}"
 
 
+@takes_threads
 def train(
     config: Path = CONFIG,
     *,
@@ -72,6 +74,7 @@ def train(
     output: Path | None = None,
     device: str = "auto",
     overwrite: bool = False,
+    threads: int | None = None,
 ) -> TrainedMixer:
     """Prepares songs as `mix prepare` does, then trains a mixer on them and writes it as a folder.
 
@@ -89,6 +92,7 @@ def train(
         output: Folder for the mixer; finetuned/mixer in the config's models_dir by default.
         device: auto, cpu or cuda.
         overwrite: Begin again, and replace a training with other settings or songs.
+        threads: Threads to compute with. Default: as PyTorch decides, by the cores or OMP_NUM_THREADS.
 
     Returns:
         The mixer's folder.
@@ -99,7 +103,8 @@ def train(
         BadInput: the config holds what it cannot; a base model's folder is damaged, or a segment is.
         SoundwrightError: the loss is not finite; with the segment's name.
     """
-    with needs_extra("mix", "training a mixer"):
+    need_extras()
+    with needs_extra("torch", "training a mixer"):
         import torch
 
         from soundwright.core.device import resolve_device
@@ -198,6 +203,21 @@ def train(
             _write(mixer, folder, identity | {"steps_done": steps})
             return TrainedMixer(folder, steps, True, len(passages), loss, len(summary.failures))
     return TrainedMixer(folder, steps, False, len(passages))
+
+
+def need_extras() -> None:
+    """Looks for what training a mixer needs, before any work.
+
+    Raises:
+        MissingExtra: a module is not installed.
+    """
+    with needs_extra("mix", "training a mixer"):
+        import numba  # noqa: F401
+        import scipy  # noqa: F401
+    with needs_extra("torch", "training a mixer"):
+        import torch  # noqa: F401
+    with needs_extra("torch", "training a mixer"):  # after it: without PyTorch it can be imported, and is of no use
+        import peft  # noqa: F401
 
 
 def _calibrate(mixer: Mixer, learned: list[Passage], held_out: list[Passage], seed: int, ranges: Ranges) -> None:

@@ -14,8 +14,9 @@ from soundwright.core.errors import SoundwrightError, show_path
 from soundwright.mixing.bank import Passage
 from soundwright.mixing.distortion import Ranges
 from soundwright.mixing.labels import TOOL_NAMES, VALUES
+from soundwright.mixing.model.contract import Inputs
 from soundwright.mixing.model.fusion import Fused
-from soundwright.mixing.model.mixer import Inputs, Mixer, Outputs, Said
+from soundwright.mixing.model.mixer import Mixer, Outputs, Said
 from soundwright.mixing.prompts import OTHER_NAMES, make_prompt
 from soundwright.mixing.sampling import Batch, sample
 from soundwright.mixing.tokens import IGNORE, encode

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soundwright.core.errors import UsageError
-from soundwright.core.extras import needs_extra
-from soundwright.mixing.train import CONFIG, TrainedMixer, train
+from soundwright.mixing.train import CONFIG, TrainedMixer, need_extras, train
 
 if TYPE_CHECKING:
     from soundwright.mixing.config import TrainConfig
@@ -73,9 +72,9 @@ def trial(config: Path = CONFIG, *, epochs: int = 1, keep: Path | None = None) -
     Raises:
         UsageError: the config cannot be used, or KEEP holds files.
     """
-    with needs_extra("mix", "training a mixer"):
-        from soundwright.mixing.config import read_config
+    from soundwright.mixing.config import read_config
 
+    need_extras()
     settings = read_config(config)
     if epochs < 1:
         raise UsageError(f"--epochs {epochs}", remedy="give a number from 1")

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundwright.core.extras import needs_extra
+from soundwright.runs.compiled import kernel
 
 with needs_extra("mix", "mixing"):
-    from numba import njit
+    import numba  # noqa: F401
 
 KNEE_DB = 6.0  # width of the bend at the threshold
 LEVEL_S = 0.010  # time constant of the mean power
@@ -64,7 +65,7 @@ def _dynamics(
     return out
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@kernel
 def _curve(level_db: float, threshold_db: float, slope: float) -> float:
     """The gain in dB: 0 below the knee, a parabola in it, the line of the ratio above."""
     over = level_db - threshold_db
@@ -75,7 +76,7 @@ def _curve(level_db: float, threshold_db: float, slope: float) -> float:
     return max(slope * over, -MOST_DB)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@kernel
 def _run(
     samples: NDArray[np.float64],
     out: NDArray[np.float64],

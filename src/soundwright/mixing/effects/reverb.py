@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from soundwright.core.extras import needs_extra
 from soundwright.mixing.effects import biquads
+from soundwright.runs.compiled import kernel
 
 with needs_extra("mix", "mixing"):
-    from numba import njit
+    import numba  # noqa: F401
 
 DECAY_S, DECAY_HIGH_S = 1.4, 0.6  # -60 dB, at low and at the highest frequencies
 #: Seconds, without common divisors, so that echoes fall between each other.
@@ -55,7 +56,7 @@ def _level(sample_rate: int) -> float:
     return float(1 / math.sqrt(np.sum(np.square(room(impulse, sample_rate)))))
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@kernel
 def _run(
     samples: NDArray[np.float64],
     lengths: NDArray[np.int64],

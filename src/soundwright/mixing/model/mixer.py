@@ -7,48 +7,31 @@
 
 The decoder reads the fused prefix, then one line per stem. A line begins with the stem's own fused vector, so the
 decoder writes about what stands before it, for any number of stems under any names.
+
+This is the network in PyTorch, for training and for models of others; `inference` is the same in NumPy for our own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from soundwright.mixing.familiarity import Familiarity
 from soundwright.mixing.grammar import allowed
 from soundwright.mixing.labels import TOOL_NAMES, VALUES
 from soundwright.mixing.model.audio_encoder import AudioEncoder
+from soundwright.mixing.model.contract import Inputs
 from soundwright.mixing.model.decoder import Decoder
 from soundwright.mixing.model.fusion import Fused, Fusion
 from soundwright.mixing.model.settings import OWN, MixerSettings
 from soundwright.mixing.model.text_encoder import TextEncoder
+from soundwright.mixing.model.wordpiece import WordPiece
 from soundwright.mixing.tokens import IGNORE, LINE, PAD, TokenSequence
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What the mixer is given, for B examples with S stems each.
-
-    Attributes:
-        prompts: what is asked for.
-        names: of the stems, by example.
-        stem_features: `[B, S, STEM_FEATURES]`.
-        mix_features: `[B, MIX_FEATURES]`.
-        audio: embeddings of the stems, `[B, S, audio_dim]`, or None.
-    """
-
-    prompts: Sequence[str]
-    names: Sequence[Sequence[str]]
-    stem_features: NDArray[np.float32]
-    mix_features: NDArray[np.float32]
-    audio: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +80,7 @@ class Outputs:
     spreads: Tensor
 
 
-@dataclass
+@dataclass(frozen=True)
 class Prefix:
     """What stands before the lines.
 
@@ -112,7 +95,6 @@ class Prefix:
     vectors: Tensor
     mask: Tensor
     lines: Tensor
-    cache: Any = field(default=None)
 
 
 class ValueHead(nn.Module):
@@ -134,17 +116,19 @@ class Mixer(nn.Module):
 
     Args:
         settings: its shape.
-        folder: where own parts were saved; None builds them anew.
+        tokenizer: of an own text encoder that was trained; by default that of today's prompts.
         dtype: of a decoder from the hub.
     """
 
     grammar: Tensor
 
-    def __init__(self, settings: MixerSettings, folder: Path | None = None, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self, settings: MixerSettings, tokenizer: WordPiece | None = None, dtype: torch.dtype = torch.float32
+    ) -> None:
         super().__init__()
         self.settings = settings
         self.familiarity = Familiarity()  # with what it was trained on; by default everything is familiar
-        self.text = TextEncoder(settings.text_model, settings.own_text, folder)
+        self.text = TextEncoder(settings.text_model, settings.own_text, tokenizer)
         self.audio = None if settings.audio_model is None else AudioEncoder(settings.audio_model)
         audio_dim = 0 if self.audio is None else self.audio.hidden
         self.fusion = Fusion(

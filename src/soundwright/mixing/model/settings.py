@@ -95,3 +95,7 @@ class MixerSettings(BaseModel):
     lora: LoraSettings | None = LoraSettings()
     tools: tuple[str, ...] = TOOL_NAMES
     thresholds: dict[str, Thresholds] = {kind: Thresholds() for kind in EVIDENCE}
+
+    def is_own(self) -> bool:
+        """Whether all parts are our own, so that the mixer computes in NumPy."""
+        return self.text_model == self.decoder == OWN and self.audio_model is None and self.lora is None
