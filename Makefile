@@ -31,6 +31,9 @@ $(BIN)/python:
 pip-install = @if [ -t 1 ]; then quiet=; else quiet=--quiet; fi; \
 	$(BIN)/python -m pip install $$quiet --disable-pip-version-check -c constraints.txt -e '.[$(1)]'
 
+# In a variable, since a comma would end an argument of `call`.
+EVERYTHING := all,test,lint
+
 # What is pinned decides what is installed: the stamps are as new as the two files that say so.
 $(VENV)/installed-demo: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing soundwright, pyarrow and matplotlib into $(VENV): about 100 MB to download, 400 MB on disk"
@@ -39,7 +42,7 @@ $(VENV)/installed-demo: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/installed: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing everything, PyTorch too, into $(VENV): about 2 GB on disk, several minutes"
-	$(call pip-install,all,test,lint)
+	$(call pip-install,$(EVERYTHING))
 	@touch $@ $(VENV)/installed-demo
 
 install: $(VENV)/installed
