@@ -1,10 +1,11 @@
 """What the main job costs as a whole process, beside the commit before `pocket` and the mixer computed in NumPy.
 
-    python benchmarks/light_door.py [--work DIR] [--runs 5] [--demo] [--only WORD]
+    python benchmarks/light_door.py [--work DIR] [--runs 5] [--demo] [--only WORD] [--load 0]
 
 Both sides get a checkout and an environment of their own in DIR, which stay there for the next run: the earlier commit
 with what its `make demo` installed, ours with the extras demo and mix. CPU seconds of whole processes, sides in turn,
-medians; "one thread" sets OMP_NUM_THREADS=1 and its like for both. --demo also times a clean `make demo`, installation
+medians; "one thread" sets OMP_NUM_THREADS=1 and its like for both. --load keeps so many other processes busy all the
+while: what spinning threads cost depends on the neighbours. --demo also times a clean `make demo`, installation
 included, and compares the environments' sizes. All sound is computed here.
 """
 
@@ -60,6 +61,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "soundwright-light-door")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--demo", action="store_true")
+    parser.add_argument("--load", type=int, default=0)
     parser.add_argument("--only", default="", help="rows whose name has this word")
     arguments = parser.parse_args()
     work = arguments.work.resolve()
@@ -67,6 +69,18 @@ def main() -> None:
     make_corpora(work)
     for side in SIDES:
         prepare(side, work)
+    neighbours = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(arguments.load)]
+    try:
+        measure(arguments, work)
+    finally:
+        for neighbour in neighbours:
+            neighbour.kill()
+
+
+def measure(arguments: argparse.Namespace, work: Path) -> None:
+    """All rows, or those that --only names."""
+    if arguments.load:
+        print(f"with {arguments.load} other busy processes")
     rows: list[tuple[str, list[str], bool, float]] = [
         ("codec encode, one clip of 2 s", ["codec", "encode", "one", "OUT", "--codec", "pocket"], False, 6),
         ("codec encode, 36 clips of 3 s", ["codec", "encode", "many", "OUT", "--codec", "pocket"], False, 6),
