@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[name] = "1"
 
 import argparse
@@ -23,8 +23,8 @@ import numpy as np
 from soundwright.codec import pocket
 
 LOADING = (
-    "import time, torch, numpy; t = time.process_time(); from soundwright.codec import pocket; pocket.load(); "
-    "import sys; print(time.process_time() - t, 'transformers' in sys.modules)"
+    "import time, numpy; from soundwright.codec.pocket import weights; t = time.process_time(); weights.load(); "
+    "import sys; print(time.process_time() - t, 'torch' in sys.modules)"
 )
 
 
@@ -51,7 +51,7 @@ def main() -> None:
     print(f"decode   {arguments.seconds / decoding:7.0f} x real time")
     print(f"live, both, one frame at a time {arguments.seconds / frame_by_frame:7.1f} x real time")
     out = subprocess.run([sys.executable, "-c", LOADING], check=True, capture_output=True, text=True).stdout.split()
-    print(f"load     {float(out[0]):7.2f} s CPU after torch is imported; transformers imported: {out[1]}")
+    print(f"load     {float(out[0]):7.3f} s CPU; torch imported: {out[1]}")
 
 
 def best(call: Callable[[], object], rounds: int) -> float:

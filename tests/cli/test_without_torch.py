@@ -125,7 +125,7 @@ def test_the_demo(tmp_path: Path) -> None:
         (["codec", "encode", "recordings", "other", "--codec", "encodec_24khz"], "torch"),
         (["codec", "train", "recordings", "codec"], "torch"),
         (["lm", "train", "--audio-dir", "recordings"], "torch"),
-        (["mix", "train"], "torch"),
+        (["mix", "train"], "mix,torch"),
         (["music", "generate", "--prompt", "drone", "--duration", "1", "--output", "a.wav"], "music"),
     ],
 )

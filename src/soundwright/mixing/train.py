@@ -211,12 +211,11 @@ def need_extras() -> None:
     Raises:
         MissingExtra: a module is not installed.
     """
-    with needs_extra("mix", "training a mixer"):
+    with needs_extra("mix,torch", "training a mixer"):
         import numba  # noqa: F401
         import scipy  # noqa: F401
-    with needs_extra("torch", "training a mixer"):
         import torch  # noqa: F401
-    with needs_extra("torch", "training a mixer"):  # after it: without PyTorch it can be imported, and is of no use
+    with needs_extra("mix,torch", "training a mixer"):  # after it: without it peft can be imported, and is of no use
         import peft  # noqa: F401
 
 

@@ -132,7 +132,7 @@ def _reading() -> list[Block]:
             "clip.cond     # float16 [T, D]\n"
         ),
         Details(
-            "or with the datasets library",
+            "or with the datasets library (pip install 'soundwright[datasets]')",
             Code('from datasets import load_from_disk\n\nload_from_disk("dataset")["train"][0]'),
         ),
     ]
